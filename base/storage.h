@@ -1,0 +1,108 @@
+// The seam to everything durable. Checkpoints, savepoints and file sinks write through it; a
+// simulation replaces it to lose unsynced bytes, fail an fsync or fill the disk.
+//
+// Durability rules (hazards H14, H15): bytes are durable after `sync`; a name is durable after
+// `sync_dir` of its folder; a failed sync means that the file must be thrown away, never synced again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weir/base/result.h"
+
+namespace weir {
+
+/// A file being written from its start to its end. Used by one thread at a time. The destructor closes
+/// without syncing.
+class AppendFile {
+ public:
+  virtual ~AppendFile() = default;
+  virtual Status append(std::string_view bytes) = 0;
+  /// Makes all appended bytes durable (fdatasync). After an error the file is unusable.
+  virtual Status sync() = 0;
+  virtual Status close() = 0;
+};
+
+/// A file open for reading at any offset. Thread-safe.
+class ReadFile {
+ public:
+  virtual ~ReadFile() = default;
+  virtual std::uint64_t size_bytes() const = 0;
+  /// Reads up to `size` bytes at `offset` into `buffer`; returns how many (fewer only at the end).
+  virtual Result<std::size_t> read_at(std::uint64_t offset, char* buffer, std::size_t size) = 0;
+};
+
+/// One entry of a folder listing.
+struct StorageEntry {
+  std::string name;  ///< without the folder
+  bool is_directory = false;
+  std::uint64_t size_bytes = 0;
+};
+
+/// A file system. Paths are UTF-8, separated by '/'. Thread-safe.
+class Storage {
+ public:
+  virtual ~Storage() = default;
+  /// Creates `path`, or empties it when it exists.
+  virtual Result<std::unique_ptr<AppendFile>> create(const std::string& path) = 0;
+  virtual Result<std::unique_ptr<ReadFile>> open(const std::string& path) = 0;
+  /// Atomically gives `from` the name `to`, replacing what had it.
+  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  /// Removes a file. A missing file is not an error.
+  virtual Status remove(const std::string& path) = 0;
+  /// Removes a folder and all in it. A missing folder is not an error.
+  virtual Status remove_all(const std::string& path) = 0;
+  /// Creates a folder and those above it; existing ones are fine.
+  virtual Status make_dirs(const std::string& path) = 0;
+  /// Makes the names in folder `path` durable.
+  virtual Status sync_dir(const std::string& path) = 0;
+  /// Lists a folder, sorted by name. A missing folder is ErrorCode::not_found.
+  virtual Result<std::vector<StorageEntry>> list(const std::string& path) = 0;
+  virtual Result<bool> exists(const std::string& path) = 0;
+};
+
+/// The operating system's file system.
+std::unique_ptr<Storage> make_posix_storage();
+
+/// A file system in memory that behaves like a disk under a crash. Thread-safe.
+class MemoryStorage : public Storage {
+ public:
+  MemoryStorage();
+  ~MemoryStorage() override;
+  Result<std::unique_ptr<AppendFile>> create(const std::string& path) override;
+  Result<std::unique_ptr<ReadFile>> open(const std::string& path) override;
+  Status rename(const std::string& from, const std::string& to) override;
+  Status remove(const std::string& path) override;
+  Status remove_all(const std::string& path) override;
+  Status make_dirs(const std::string& path) override;
+  Status sync_dir(const std::string& path) override;
+  Result<std::vector<StorageEntry>> list(const std::string& path) override;
+  Result<bool> exists(const std::string& path) override;
+
+  /// Loses power: unsynced bytes are cut at a random place (torn writes), names that were not made
+  /// durable appear or vanish at random, all decided by `seed`. Open files of before fail from now on.
+  void crash(std::uint64_t seed);
+  /// From now on at most this many bytes fit in all; over that, appends return disk_full.
+  void set_capacity(std::uint64_t bytes);
+  /// Called before each operation with its name ("append", "sync", "rename", ...) and path; a returned
+  /// error is the operation's result.
+  void set_fault(std::function<Status(std::string_view operation, const std::string& path)> fault);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;  // shared with open files, which may outlive this
+};
+
+/// Reads a whole file. Refuses more than `limit_bytes`.
+Result<std::string> read_file(Storage& storage, const std::string& path,
+                              std::uint64_t limit_bytes = 1ull << 30);
+/// Writes a whole file so that it is either complete and durable under its name, or not there:
+/// temporary file beside it, sync, rename, sync of the folder.
+Status write_file_atomically(Storage& storage, const std::string& path, std::string_view bytes);
+
+}  // namespace weir
