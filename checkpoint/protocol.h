@@ -1,0 +1,93 @@
+// The checkpoint protocol as pure decisions: no I/O, no clock, no threads, so that it is tested as a
+// table. The coordinator (runtime/coordinator.h) feeds it events and carries out what it answers.
+//
+// Rules: one checkpoint at a time; ids grow for ever; an acknowledgement counts once for (task, attempt)
+// (H12); nothing is triggered before every task has reported restored (H13); a declined or timed-out
+// checkpoint fails alone and the job goes on; completion of N commits everything up to N (H7).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "weir/base/clock.h"
+#include "weir/checkpoint/manifest.h"
+
+namespace weir {
+
+using TaskId = std::uint32_t;
+using AttemptId = std::uint64_t;
+
+enum class CheckpointKind : std::uint8_t {
+  periodic,
+  savepoint,  ///< also exported; the job goes on
+  stop,       ///< sources stop after this barrier; the job ends when it is complete
+  final_,     ///< a bounded input has ended and all its timers have fired
+};
+
+class CheckpointProtocol {
+ public:
+  struct Options {
+    std::chrono::nanoseconds interval{std::chrono::seconds(1)};
+    std::chrono::nanoseconds timeout{std::chrono::minutes(10)};
+    std::uint32_t tolerated_failures = UINT32_MAX;  ///< in a row, before the job fails
+  };
+  struct Trigger {
+    CheckpointId id = 0;
+    CheckpointKind kind = CheckpointKind::periodic;
+  };
+  enum class AckOutcome { ignored, waiting, complete };
+  enum class FailOutcome { ignored, checkpoint_failed, job_must_fail };
+
+  CheckpointProtocol(Options options, std::set<TaskId> tasks, AttemptId attempt, CheckpointId last_id);
+
+  void task_restored(TaskId task, AttemptId attempt);
+  bool all_restored() const { return waiting_for_restore_.empty(); }
+
+  /// Asks for a checkpoint out of turn; it is triggered as soon as none is under way.
+  void request(CheckpointKind kind);
+  /// What to trigger now, if anything: a requested one, or a periodic one when `now` is due.
+  std::optional<Trigger> poll(SteadyTime now);
+  /// When `poll` next has something to do by time alone.
+  SteadyTime next_deadline() const;
+
+  AckOutcome acknowledge(TaskId task, AttemptId attempt, CheckpointId id);
+  FailOutcome decline(TaskId task, AttemptId attempt, CheckpointId id);
+  /// Declines the one under way if it has outlived its time-out.
+  FailOutcome expire(SteadyTime now);
+  /// The manifest of `id` is durable (or writing it failed): the next one may start.
+  void manifest_written(CheckpointId id, SteadyTime now);
+  FailOutcome manifest_failed(CheckpointId id, SteadyTime now);
+
+  std::optional<CheckpointId> in_progress() const;
+  CheckpointId last_completed() const { return last_completed_; }
+  /// Tasks that the one under way still waits for, for people.
+  std::vector<TaskId> waiting_for() const;
+
+ private:
+  struct InProgress {
+    Trigger trigger;
+    SteadyTime started;
+    std::set<TaskId> missing;
+    bool writing_manifest = false;
+  };
+  FailOutcome fail_current();
+
+  Options options_;
+  std::set<TaskId> tasks_;
+  std::set<TaskId> waiting_for_restore_;
+  AttemptId attempt_;
+  CheckpointId next_id_;
+  CheckpointId last_completed_;
+  SteadyTime next_due_{};
+  bool started_ = false;
+  std::uint32_t failures_in_a_row_ = 0;
+  std::vector<CheckpointKind> requested_;
+  std::optional<InProgress> current_;
+};
+
+}  // namespace weir

@@ -1,0 +1,85 @@
+// Sorted runs: the one kind of file that holds state. A run is an immutable RocksDB table file
+// (SstFileWriter) of rows in byte order; a state is an ordered list of runs in which a newer row hides
+// an older one with the same key, and a tombstone hides it for good.
+//
+// Row in the file:  value = 0x00                (tombstone)
+//                         | 0x01 bytes          (live value)
+// Runs never meet a RocksDB database: our manifest lists them with size and hash, and a run is verified
+// before it is opened (hazards H22 to H24). Called on I/O threads; a writer or reader belongs to one
+// thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weir/base/hash.h"
+#include "weir/base/result.h"
+#include "weir/base/storage.h"
+
+namespace weir {
+
+/// What a manifest says of a run.
+struct RunInfo {
+  std::string file;  ///< name relative to the folder of shared runs
+  std::uint64_t size_bytes = 0;
+  std::uint64_t rows = 0;  ///< live rows and tombstones
+  Hash128 hash;            ///< content_hash of the whole file
+  friend bool operator==(const RunInfo&, const RunInfo&) = default;
+};
+
+/// Writes one run. Keys must be strictly increasing in byte order.
+class RunWriter {
+ public:
+  /// Starts `folder`/`file`. The folder exists.
+  static Result<std::unique_ptr<RunWriter>> create(Storage& storage, const std::string& folder,
+                                                   const std::string& file);
+  virtual ~RunWriter() = default;
+  virtual Status put(std::string_view key, std::string_view value) = 0;
+  virtual Status erase(std::string_view key) = 0;
+  /// Completes and syncs the file; the caller syncs the folder once for all files of a checkpoint.
+  /// A run without rows is fine.
+  virtual Result<RunInfo> finish() = 0;
+};
+
+/// Rows in byte order.
+class RowCursor {
+ public:
+  virtual ~RowCursor() = default;
+  /// Moves to the first row whose key is not below `key`.
+  virtual Status seek(std::string_view key) = 0;
+  virtual bool valid() const = 0;
+  virtual Status next() = 0;
+  virtual std::string_view key() const = 0;    ///< valid until the cursor moves
+  virtual std::string_view value() const = 0;  ///< empty for a tombstone
+  virtual bool tombstone() const = 0;
+};
+
+/// Opens a run for reading after checking its size and hash; any difference is ErrorCode::corrupt with
+/// the name of the file. The cursor stands before the first row until `seek`.
+Result<std::unique_ptr<RowCursor>> open_run(Storage& storage, const std::string& folder,
+                                            const RunInfo& info);
+
+/// One view over several cursors, the newest first: each key once, as the newest has it. With
+/// `hide_tombstones`, deleted keys do not appear.
+std::unique_ptr<RowCursor> merge_cursors(std::vector<std::unique_ptr<RowCursor>> newest_first,
+                                         bool hide_tombstones);
+
+/// Merges adjacent runs (oldest first, as a manifest lists them) into a new one. Tombstones go only
+/// when `is_oldest`: otherwise a run below may still hold what they hide.
+Result<RunInfo> merge_runs(Storage& storage, const std::string& folder,
+                           const std::vector<RunInfo>& oldest_first, const std::string& output_file,
+                           bool is_oldest);
+
+/// Which adjacent runs to merge now: [first, last) of the list, oldest first, empty when all is well.
+/// Size-tiered: bounds the number of runs by about log2(total size) and rewrites each byte
+/// O(log n) times. A pure function.
+struct MergeChoice {
+  std::size_t first = 0, last = 0;
+  bool empty() const { return first == last; }
+};
+MergeChoice choose_merge(const std::vector<RunInfo>& oldest_first);
+
+}  // namespace weir

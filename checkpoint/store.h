@@ -1,0 +1,99 @@
+// The folder in which one job keeps its checkpoints:
+//
+//   STATE/
+//     lock                      held (flock) by the process that runs the job
+//     checkpoints/NNNNNNNN.json manifests, one a checkpoint, zero-padded id
+//     runs/STEP-SUBTASK-ID-ATTEMPT-KIND.sst   run files, shared between checkpoints
+//
+// A savepoint is a folder of the same form that holds one manifest and only its own files, so it can
+// be moved or copied (hazard H9). Only the coordinator writes manifests and deletes files (H10).
+// Thread-safe unless said otherwise.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "weir/checkpoint/manifest.h"
+
+namespace weir {
+
+/// One line of `weir checkpoints list`.
+struct CheckpointSummary {
+  CheckpointId id = 0;
+  std::string path;
+  std::uint64_t size_bytes = 0;  ///< of all files it refers to
+  EventTime completed_at{};
+  bool finished = false, savepoint = false;
+  std::string problem;  ///< why it cannot be read, or empty
+};
+
+class CheckpointStore {
+ public:
+  /// Opens or creates the store in `root`.
+  static Result<std::unique_ptr<CheckpointStore>> open(Storage& storage, const std::string& root);
+
+  const std::string& root() const { return root_; }
+  std::string runs_folder() const { return root_ + "/runs"; }
+  Storage& storage() { return storage_; }
+
+  /// Makes checkpoint `manifest` exist: syncs the folder of runs, writes the manifest atomically.
+  /// Refuses an id that is not above every existing one (a second writer, or a bug).
+  Status commit(const Manifest& manifest);
+
+  /// The newest checkpoint, or nothing when there is none. A newest one that cannot be read is an
+  /// error that names the file: an older one is used only by the operator's word (hazard H8).
+  Result<std::optional<Manifest>> newest();
+  Result<Manifest> load(CheckpointId id);
+  std::vector<CheckpointSummary> list();
+
+  /// Checks every byte of a checkpoint: manifest, then size and hash of each file it names.
+  Status verify(const Manifest& manifest);
+
+  /// Deletes checkpoints beyond the newest `keep`, then run files that no remaining manifest names and
+  /// that do not belong to `attempt` unless listed in `dropped` (files of this attempt that a declined
+  /// checkpoint or a merge left behind). Deletion is an optimisation: failures are logged.
+  void collect_garbage(std::size_t keep, const std::string& attempt,
+                       const std::set<std::string>& dropped);
+
+  /// Copies a checkpoint and all its files into `target` as a self-contained savepoint, hashing while
+  /// copying (hazard H23). `target` must be absent or empty.
+  Status export_savepoint(const Manifest& manifest, const std::string& target);
+
+ private:
+  CheckpointStore(Storage& storage, std::string root) : storage_(storage), root_(std::move(root)) {}
+  Storage& storage_;
+  std::string root_;
+};
+
+/// Refuses a second process on the same state folder; released by the destructor or the process's end.
+class StateLock {
+ public:
+  static Result<std::unique_ptr<StateLock>> acquire(const std::string& root);
+  ~StateLock();
+
+ private:
+  explicit StateLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+/// Where to restore from, resolved from `--from`: "latest", "none", a checkpoint id of this store, or
+/// the path of a checkpoint manifest or savepoint folder. `folder` is where its runs lie.
+struct RestorePoint {
+  Manifest manifest;
+  std::string runs_folder;
+};
+Result<std::optional<RestorePoint>> resolve_restore(CheckpointStore& store, const std::string& from);
+
+/// What subtask `index` of `parallelism` must read to own `groups`: for keyed rows, every old subtask
+/// whose range overlaps; each old subtask's runs form one list. A pure function (hazards H13, H17).
+struct RestoreSlice {
+  std::uint32_t old_subtask = 0;
+  std::vector<RunInfo> runs;  ///< oldest first
+  KeyGroupRange take;         ///< intersection of the old subtask's groups with ours
+};
+std::vector<RestoreSlice> plan_state_restore(const StepManifest& step, KeyGroupRange groups);
+
+}  // namespace weir
