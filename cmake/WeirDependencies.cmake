@@ -1,0 +1,24 @@
+# What the library stands on. `weir_third_party` is linked privately: a job author needs only the
+# Boost headers and threads.
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(simdjson REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(zstd REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(TBB REQUIRED)
+# Found by file: RocksDB's package file asks for every library that it was built with.
+find_path(WEIR_ROCKSDB_INCLUDE rocksdb/db.h REQUIRED)
+find_library(WEIR_ROCKSDB_LIBRARY rocksdb REQUIRED)
+find_path(WEIR_XXHASH_INCLUDE xxhash.h REQUIRED)
+find_library(WEIR_XXHASH_LIBRARY xxhash REQUIRED)
+
+add_library(weir_third_party INTERFACE)
+target_include_directories(weir_third_party SYSTEM INTERFACE
+  ${WEIR_ROCKSDB_INCLUDE} ${WEIR_XXHASH_INCLUDE})
+target_link_libraries(weir_third_party INTERFACE
+  ${WEIR_ROCKSDB_LIBRARY} ${WEIR_XXHASH_LIBRARY} Boost::headers Boost::json simdjson::simdjson
+  spdlog::spdlog yaml-cpp zstd::libzstd_shared ZLIB::ZLIB TBB::tbb Threads::Threads
+  ${CMAKE_DL_LIBS})
