@@ -1,0 +1,34 @@
+// All that the engine reaches outside itself, passed in so that a simulation can replace it
+// (docs/architecture.md, "Seams").
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "weir/base/clock.h"
+#include "weir/base/storage.h"
+
+namespace weir {
+
+/// Runs blocking work away from task threads. Thread-safe.
+class IoPool {
+ public:
+  virtual ~IoPool() = default;
+  /// Runs `work` soon on some I/O thread. Never drops it; the destructor of the real pool finishes
+  /// all.
+  virtual void post(std::function<void()> work) = 0;
+};
+
+/// A pool of `threads` threads.
+std::unique_ptr<IoPool> make_io_pool(unsigned threads);
+
+/// The world of one job. The pointers outlive the job; none is null.
+struct Environment {
+  Clock* clock = nullptr;
+  Storage* storage = nullptr;
+  IoPool* io = nullptr;
+  std::uint64_t seed = 0;  ///< of every Random that the engine makes
+};
+
+}  // namespace weir

@@ -1,0 +1,88 @@
+// What a connector implements to bring records out.
+//
+// Exactly once in three steps (section "Sinks" of docs/checkpoints.md): `write` stages records
+// where no reader sees them; `stage` closes what was written since the last barrier and returns
+// committables, small byte strings that become part of the checkpoint; once that checkpoint is
+// durable, `commit` makes them visible. After a crash the committables of the restored checkpoint
+// are committed again, so commit must be idempotent; it may also come first after an outage of any
+// length.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "weir/base/result.h"
+#include "weir/runtime/batch.h"
+
+namespace weir {
+
+struct Environment;
+
+/// Tells a sink who is asking.
+struct SinkContext {
+  Environment* env = nullptr;
+  std::string job;
+  std::string run_id;   ///< of the job's first start; kept over restores
+  std::string attempt;  ///< unique for this start of the process
+  std::string step;
+  std::uint32_t subtask = 0;
+  std::uint32_t parallelism = 1;
+  std::uint64_t first_checkpoint = 1;  ///< id of the first checkpoint this attempt may complete
+  bool restored = false;               ///< the job was restored from a checkpoint
+};
+
+/// Something to make visible once its checkpoint is complete. Opaque to the engine.
+using Committable = std::string;
+
+/// What `stage` returns.
+struct Staged {
+  std::vector<Committable> committables;
+  /// Work that must succeed before the checkpoint may complete (fsync). Runs on an I/O thread.
+  std::vector<std::function<Status()>> durable;
+};
+
+/// Writes for one subtask. Used by one task thread, except `commit`.
+template <class T>
+class SinkWriter {
+ public:
+  virtual ~SinkWriter() = default;
+  /// Takes the records of `batch`; it may move them out. An Error fails the attempt, which restarts
+  /// from the last checkpoint.
+  virtual Status write(Batch<T>& batch) = 0;
+  /// Called at the barrier of `checkpoint`. `last` means that no record follows: nothing may stay
+  /// open.
+  virtual Result<Staged> stage(std::uint64_t checkpoint, bool last) = 0;
+  /// What to remember of files that stay open over this barrier; given back to `Sink::open`.
+  virtual std::vector<std::string> carried_over() const { return {}; }
+  /// Called about every 10 ms when nothing comes, for sinks that flush by time.
+  virtual Status idle() { return {}; }
+};
+
+/// A sink of records of type T. Shared by all subtasks: const methods are thread-safe.
+template <class T>
+class Sink {
+ public:
+  using Record = T;
+  virtual ~Sink() = default;
+  /// Checks and prepares the destination once per attempt, before any subtask opens, on an I/O
+  /// thread: creates folders, removes what dead attempts left staged. `live` are all committables
+  /// and carried-over items of the restored checkpoint, which must be kept.
+  virtual Status prepare(const SinkContext& context,
+                         const std::vector<std::string>& live) const = 0;
+  /// `carried_over` are the items of earlier subtasks that fall to this one.
+  virtual Result<std::unique_ptr<SinkWriter<T>>> open(
+      const SinkContext& context, const std::vector<std::string>& carried_over) const = 0;
+  /// Makes `committables` visible, in order. Idempotent. Runs on an I/O thread, possibly for
+  /// another subtask than the one that staged.
+  virtual Status commit(const SinkContext& context,
+                        const std::vector<Committable>& committables) const = 0;
+  /// True when records may appear more than once after a crash; `plan` and the log say so.
+  virtual bool at_least_once() const { return false; }
+  /// One line for `plan`.
+  virtual std::string describe() const = 0;
+};
+
+}  // namespace weir
