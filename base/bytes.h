@@ -45,8 +45,8 @@ class ByteWriter {
   std::string& out_;
 };
 
-/// Reads what a ByteWriter wrote. A read past the end or of a malformed number returns zero or an empty
-/// view and makes `failed()` true for good: check it once after a record.
+/// Reads what a ByteWriter wrote. A read past the end or of a malformed number returns zero or an
+/// empty view and makes `failed()` true for good: check it once after a record.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : p_(bytes.data()), end_(p_ + bytes.size()) {}

@@ -10,8 +10,8 @@ namespace weir {
 }  // namespace weir
 
 /// Aborts when `condition` is false. `message` says which invariant of ours is broken.
-#define WEIR_CHECK(condition, message)                                       \
-  do {                                                                       \
-    if (!(condition)) [[unlikely]]                                           \
-      ::weir::check_failed(#condition, __FILE__, __LINE__, (message));       \
+#define WEIR_CHECK(condition, message)                                 \
+  do {                                                                 \
+    if (!(condition)) [[unlikely]]                                     \
+      ::weir::check_failed(#condition, __FILE__, __LINE__, (message)); \
   } while (false)

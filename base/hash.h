@@ -1,5 +1,5 @@
-// Hashes whose values are part of stored formats: they are the same on every compiler and machine and
-// never change without a format version.
+// Hashes whose values are part of stored formats: they are the same on every compiler and machine
+// and never change without a format version.
 #pragma once
 
 #include <cstddef>
@@ -34,6 +34,8 @@ inline std::uint64_t load32(const char* p) {
   std::memcpy(&v, p, 4);
   return v;
 }
+/// What crc32c() returns, on any processor; kept apart so that tests can compare the two.
+std::uint32_t crc32c_by_table(std::string_view bytes, std::uint32_t crc);
 
 }  // namespace hash_detail
 

@@ -2,7 +2,8 @@
 // simulation replaces it to lose unsynced bytes, fail an fsync or fill the disk.
 //
 // Durability rules (hazards H14, H15): bytes are durable after `sync`; a name is durable after
-// `sync_dir` of its folder; a failed sync means that the file must be thrown away, never synced again.
+// `sync_dir` of its folder; a failed sync means that the file must be thrown away, never synced
+// again.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +18,8 @@
 
 namespace weir {
 
-/// A file being written from its start to its end. Used by one thread at a time. The destructor closes
-/// without syncing.
+/// A file being written from its start to its end. Used by one thread at a time. The destructor
+/// closes without syncing.
 class AppendFile {
  public:
   virtual ~AppendFile() = default;
@@ -85,12 +86,13 @@ class MemoryStorage : public Storage {
   Result<bool> exists(const std::string& path) override;
 
   /// Loses power: unsynced bytes are cut at a random place (torn writes), names that were not made
-  /// durable appear or vanish at random, all decided by `seed`. Open files of before fail from now on.
+  /// durable appear or vanish at random, all decided by `seed`. Open files of before fail from now
+  /// on.
   void crash(std::uint64_t seed);
   /// From now on at most this many bytes fit in all; over that, appends return disk_full.
   void set_capacity(std::uint64_t bytes);
-  /// Called before each operation with its name ("append", "sync", "rename", ...) and path; a returned
-  /// error is the operation's result.
+  /// Called before each operation with its name ("append", "sync", "rename", ...) and path; a
+  /// returned error is the operation's result.
   void set_fault(std::function<Status(std::string_view operation, const std::string& path)> fault);
 
  private:

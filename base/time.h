@@ -1,4 +1,5 @@
-// Time as the engine sees it. Event time is data; waiting is done on steady clocks only (base/clock.h).
+// Time as the engine sees it. Event time is data; waiting is done on steady clocks only
+// (base/clock.h).
 #pragma once
 
 #include <chrono>
@@ -31,8 +32,8 @@ EventTime saturating_sub(EventTime t, Duration d);
 /// zero or `always_millis`. The two ends of time are `-infinity` and `+infinity`.
 std::string to_iso8601(EventTime t, bool always_millis = false);
 
-/// Reads ISO 8601: `YYYY-MM-DD`, then `T` or a space, `HH:MM[:SS[.fraction]]`, then nothing (UTC), `Z`,
-/// or an offset `+HH:MM`/`+HHMM`/`+HH`. Digits beyond the millisecond are cut.
+/// Reads ISO 8601: `YYYY-MM-DD`, then `T` or a space, `HH:MM[:SS[.fraction]]`, then nothing (UTC),
+/// `Z`, or an offset `+HH:MM`/`+HHMM`/`+HH`. Digits beyond the millisecond are cut.
 Result<EventTime> parse_iso8601(std::string_view text);
 
 /// Reads `500ms`, `10s`, `5min` or `5m`, `2h`, `7d`. A bare number is refused: its unit is unknown.
