@@ -56,13 +56,14 @@ class [[nodiscard]] Result {
     WEIR_CHECK(ok(), error_text());
     return std::get<0>(content_);
   }
-  T&& value() && {
+  /// By value, so that `for (auto& x : list().value())` does not walk through a dead temporary.
+  T value() && {
     WEIR_CHECK(ok(), error_text());
     return std::get<0>(std::move(content_));
   }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 

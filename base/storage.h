@@ -23,6 +23,8 @@ namespace weir {
 class AppendFile {
  public:
   virtual ~AppendFile() = default;
+  /// Adds bytes at the end: one system call, so gather small records first. After an error the file
+  /// is unusable, since part of the bytes may be there; disk_full may heal for a new file.
   virtual Status append(std::string_view bytes) = 0;
   /// Makes all appended bytes durable (fdatasync). After an error the file is unusable.
   virtual Status sync() = 0;
@@ -52,13 +54,13 @@ class Storage {
   /// Creates `path`, or empties it when it exists.
   virtual Result<std::unique_ptr<AppendFile>> create(const std::string& path) = 0;
   virtual Result<std::unique_ptr<ReadFile>> open(const std::string& path) = 0;
-  /// Atomically gives `from` the name `to`, replacing what had it.
+  /// Atomically gives the file or folder `from` the name `to`, replacing the file that had it.
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   /// Removes a file. A missing file is not an error.
   virtual Status remove(const std::string& path) = 0;
   /// Removes a folder and all in it. A missing folder is not an error.
   virtual Status remove_all(const std::string& path) = 0;
-  /// Creates a folder and those above it; existing ones are fine.
+  /// Creates a folder and those above it, durably; existing ones are fine.
   virtual Status make_dirs(const std::string& path) = 0;
   /// Makes the names in folder `path` durable.
   virtual Status sync_dir(const std::string& path) = 0;
@@ -85,9 +87,9 @@ class MemoryStorage : public Storage {
   Result<std::vector<StorageEntry>> list(const std::string& path) override;
   Result<bool> exists(const std::string& path) override;
 
-  /// Loses power: unsynced bytes are cut at a random place (torn writes), names that were not made
-  /// durable appear or vanish at random, all decided by `seed`. Open files of before fail from now
-  /// on.
+  /// Loses power: unsynced bytes are cut at a random place (torn writes) and may read as zeroes
+  /// before it; names that were not made durable appear or vanish at random, a rename as a whole;
+  /// all decided by `seed`. Open files of before fail from now on.
   void crash(std::uint64_t seed);
   /// From now on at most this many bytes fit in all; over that, appends return disk_full.
   void set_capacity(std::uint64_t bytes);
@@ -104,7 +106,7 @@ class MemoryStorage : public Storage {
 Result<std::string> read_file(Storage& storage, const std::string& path,
                               std::uint64_t limit_bytes = 1ull << 30);
 /// Writes a whole file so that it is either complete and durable under its name, or not there:
-/// temporary file beside it, sync, rename, sync of the folder.
+/// temporary file `path`.tmp, sync, rename, sync of the folder. One writer of a path at a time.
 Status write_file_atomically(Storage& storage, const std::string& path, std::string_view bytes);
 
 }  // namespace weir

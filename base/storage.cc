@@ -1,0 +1,49 @@
+// Whole files over any Storage. Any thread.
+#include "weir/base/storage.h"
+
+#include "weir/base/path.h"
+
+namespace weir {
+namespace {
+
+Status write_and_sync(Storage& storage, const std::string& path, std::string_view bytes) {
+  WEIR_ASSIGN(const std::unique_ptr<AppendFile> file, storage.create(path));
+  WEIR_TRY(file->append(bytes));
+  WEIR_TRY(file->sync());
+  return file->close();
+}
+
+}  // namespace
+
+Result<std::string> read_file(Storage& storage, const std::string& path,
+                              std::uint64_t limit_bytes) {
+  WEIR_ASSIGN(const std::unique_ptr<ReadFile> file, storage.open(path));
+  const std::uint64_t size = file->size_bytes();
+  if (size > limit_bytes) {
+    return Error{ErrorCode::invalid_argument,
+                 "cannot read " + path + ": its " + std::to_string(size) +
+                     " bytes are more than the limit of " + std::to_string(limit_bytes)};
+  }
+  std::string bytes(size, '\0');
+  WEIR_ASSIGN(const std::size_t read, file->read_at(0, bytes.data(), bytes.size()));
+  if (read != size) {
+    return Error{ErrorCode::io, "cannot read " + path +
+                                    ": it became shorter meanwhile; is another process "
+                                    "writing it?"};
+  }
+  return bytes;
+}
+
+Status write_file_atomically(Storage& storage, const std::string& path, std::string_view bytes) {
+  const std::string temporary = path + ".tmp";
+  Status written = write_and_sync(storage, temporary, bytes);
+  if (written.ok()) written = storage.rename(temporary, path);
+  if (!written.ok()) {
+    // The first error is the one to tell; a temporary file that stays is overwritten next time.
+    static_cast<void>(storage.remove(temporary));
+    return written;
+  }
+  return storage.sync_dir(parent_path(path));
+}
+
+}  // namespace weir
