@@ -44,8 +44,8 @@ class Evolution {
 
   /// Reads a record that was written as `Old` and converts it: `convert` takes `const Old&` and
   /// returns T. `Old` is a described struct with the fields of that time; its own name does not
-  /// matter. Used when the written schema is exactly that of `Old`, or fits `Old` by name but not
-  /// T.
+  /// matter. Used /// when the written schema is exactly that of `Old` (or of what `Old` itself
+  /// migrates from), or when it does not fit T by name but fits `Old` with no field left over.
   template <class Old, class Convert>
   void migrate(Convert convert) {
     static_assert(
@@ -182,6 +182,9 @@ class StateDecoder {
     decode_planned(reader, plan_, out);
     return !reader.failed();
   }
+
+  /// How it reads, for owners of `external` state, who find the written schema of theirs in it.
+  const ReadPlan& plan() const { return plan_; }
 
   /// The written schema is today's, so records may be copied without being read.
   bool is_current() const { return plan_.path == ReadPlan::Path::same; }

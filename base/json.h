@@ -130,6 +130,8 @@ void to_json(std::string& out, const T& value) {
     jd::append_time(out, value);
   else if constexpr (shape == Shape::duration)
     to_json(out, value.count());
+  else if constexpr (shape == Shape::set && !describe_detail::Ordered<T>)
+    jd::append_custom(out, value);  // sorted
   else if constexpr (shape == Shape::list || shape == Shape::array || shape == Shape::set)
     jd::append_list(out, value);
   else if constexpr (shape == Shape::tuple)

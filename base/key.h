@@ -1,17 +1,20 @@
 // Keys: a hash that decides where a key lives, and equality. The hash is part of stored formats (it
 // places keys in key groups), the same on every compiler and machine. Pure functions: any thread.
 //
-//   hash_key(integer, char, enum)     mix64 of the value, sign-extended to 64 bits
-//   hash_key(bool)                    mix64 of 0 or 1
-//   hash_key(EventTime, duration)     mix64 of the count
-//   hash_key(string)                  hash_bytes
-//   hash_key(optional)                combine(kKeySeed, empty ? 0 : hash of the value), with_count
-//   0 or 1 hash_key(pair, tuple, struct)     kKeySeed, combined with the hash of each field in
-//   order hash_key(vector, array)           kKeySeed ^ mix64(count), combined with each element in
-//   order combine(h, x)                     multiply_fold(h ^ k1, x ^ k2)   (see base/hash.h)
+//   hash_key of
+//     integer, char, enum    mix64 of the value, sign-extended to 64 bits
+//     bool                   mix64 of 0 or 1
+//     EventTime, duration    mix64 of the count
+//     string                 hash_bytes
+//     optional               combine(kKeySeed, 0) when empty, else combine(kKeySeed ^ 1, its hash)
+//     pair, tuple, struct    kKeySeed, combined with the hash of each field in order
+//     vector, array          kKeySeed ^ mix64(count), combined with each element's hash in order
+//     own Codec              Codec<T>::hash_key(value), which it must then have
+//   combine(h, x) = multiply_fold(h ^ k1, x ^ k2), see base/hash.h
 //
-// So a pair, a tuple and a struct of the same fields have the same hash. Reals are refused: 0.0 and
-// -0.0 are equal but differ in their bytes, and NaN is not equal to itself.
+// Invariant: a pair, a tuple and a struct of the same fields have the same hash; so do integers of
+// any width with the same value. Reals are refused: 0.0 and -0.0 are equal but differ in their
+// bytes, and NaN is not equal to itself.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +41,9 @@ std::uint64_t hash_key(const T& key) {
   using key_detail::combine;
   using key_detail::kKeySeed;
   constexpr Shape shape = shape_of<T>;
-  if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+  if constexpr (requires { Codec<T>::hash_key(key); }) {
+    return Codec<T>::hash_key(key);
+  } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
     return hash_bytes(std::string_view(key));
   } else if constexpr (shape == Shape::boolean || shape == Shape::integer) {
     // char counts as signed everywhere, as in the codec.

@@ -52,11 +52,11 @@ struct ReadPlan {
   std::size_t migration = 0;
 };
 
-/// Plans to read `written` as `now`, by the rules of `check_compatible` and with migrations: a
-/// struct that was written exactly as a migration's `old` is migrated; one that fits neither
-/// exactly nor by name, but fits `old` by name, also. The plan points into `written`, which must
-/// outlive it. Errors: ErrorCode::incompatible, with the path of the field that does not fit and
-/// both schemas.
+/// Plans to read `written` as `now`, by the rules of `check_compatible` and with migrations. A
+/// struct is migrated when it was written exactly as a migration's `old` (or as one that migrates
+/// to that), or when it does not fit by name itself but fits `old` with no field left over. The
+/// plan points into `written`, which must outlive it. Errors: ErrorCode::incompatible, with the
+/// path of the field that does not fit and both schemas.
 Result<ReadPlan> plan_reading(const Schema& written, const Schema& now,
                               const EvolutionRules& rules);
 

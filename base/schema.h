@@ -115,7 +115,8 @@ std::string describe(const Schema& schema);
 ///           | {"struct":name,"fields":[[name,schema]*]}
 ///           | {"opaque":name,"of":[schema*]} | {"external":name,"of":[schema*]}
 std::string to_json(const Schema& schema);
-/// Reads exactly that form. Anything else, or a tree over 64 levels deep, is ErrorCode::corrupt.
+/// Reads exactly that form. Anything else, or a tree over 64 levels deep or 1 MiB long, is
+/// ErrorCode::corrupt.
 Result<Schema> parse_schema(std::string_view json);
 
 /// Field `old_name` of what is now struct `structure` was renamed to `new_name`.
@@ -127,10 +128,10 @@ struct Rename {
 using Renames = std::vector<Rename>;
 
 /// Says whether bytes of `written` can be read as `now`: added fields take their defaults, removed
-/// ones are skipped, renamed ones follow `renames`; integers and reals may widen without loss;
-/// enumerators are matched by name, may be added or renumbered, not removed; T may become
-/// optional<T>. Anything else is ErrorCode::incompatible with the path of the field and both
-/// schemas side by side.
+/// ones are skipped (but not all at once), renamed ones follow `renames`; integers and reals may
+/// widen without loss; enumerators are matched by name, may be added or renumbered, not removed; T
+/// may become optional<T>. Anything else is ErrorCode::incompatible with the path of the field and
+/// both schemas side by side.
 Status check_compatible(const Schema& written, const Schema& now, const Renames& renames = {});
 
 /// Passes over one value of `schema`, without its type. Safe on any bytes and any parsed schema.
