@@ -1,5 +1,5 @@
-// The end of a failed WEIR_CHECK. Runs on any thread, also in a process whose state is broken, so it
-// uses nothing but stdio.
+// The end of a failed WEIR_CHECK. Runs on any thread, in a process whose state is broken: it uses
+// nothing but stdio.
 #include "weir/base/check.h"
 
 #include <cstdio>

@@ -1,7 +1,7 @@
 # add_weir_job(NAME source...): a job library NAME.so that `weir run NAME.so` loads.
 #
-# Inside Weir's own tree it is put into build/jobs; elsewhere into the current binary folder, or into
-# CMAKE_LIBRARY_OUTPUT_DIRECTORY when the project sets one.
+# Inside Weir's own tree it is put into build/jobs; elsewhere into the current binary folder, or
+# into CMAKE_LIBRARY_OUTPUT_DIRECTORY when the project sets one.
 function(add_weir_job name)
   if(NOT ARGN)
     message(FATAL_ERROR "add_weir_job(${name}): no source files given; "

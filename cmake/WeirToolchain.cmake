@@ -24,7 +24,7 @@ endif()
 add_library(weir_flags INTERFACE)
 target_compile_options(weir_flags INTERFACE
   -Wall -Wextra -fno-omit-frame-pointer
-  # Paths in messages of WEIR_CHECK are relative to the tree, and ccache hits in any checkout.
+  # Paths in messages of WEIR_CHECK are relative to the tree, whoever built it and where.
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   # SSE 4.2 for CRC32C. Not `native`: a library must run on every machine of a cluster.
@@ -38,6 +38,8 @@ if(WEIR_SANITIZE)
   # For every target, since a process mixes none of them.
   add_compile_options("-fsanitize=${WEIR_SANITIZE}" -fno-sanitize-recover=all)
   add_link_options("-fsanitize=${WEIR_SANITIZE}")
+  # The checks that a sanitizer inserts hide from the compiler that a value is set.
+  target_compile_options(weir_flags INTERFACE -Wno-maybe-uninitialized)
   # Half the compile time of -O2, and stacks that still read.
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1 -DNDEBUG")
 endif()
