@@ -28,12 +28,12 @@ struct KeyGroupRange {
   friend bool operator==(const KeyGroupRange&, const KeyGroupRange&) = default;
 };
 
-/// The key groups of subtask `index` of `parallelism`, out of `max_parallelism`: contiguous, and all
-/// subtasks together cover all groups once.
+/// The key groups of subtask `index` of `parallelism`, out of `max_parallelism`: contiguous, and
+/// all subtasks together cover all groups once.
 KeyGroupRange key_groups_of(std::uint32_t index, std::uint32_t parallelism,
                             std::uint32_t max_parallelism);
-/// The group of a key's hash: its high bits scaled to `max_parallelism`, so that rows sorted by hash
-/// are sorted by group and a range of groups is a range of hashes.
+/// The group of a key's hash: its high bits scaled to `max_parallelism`, so that rows sorted by
+/// hash are sorted by group and a range of groups is a range of hashes.
 inline std::uint32_t key_group_of(std::uint64_t hash, std::uint32_t max_parallelism) {
   return static_cast<std::uint32_t>((static_cast<unsigned __int128>(hash) * max_parallelism) >> 64);
 }
@@ -43,35 +43,37 @@ std::uint64_t first_hash_of(std::uint32_t group, std::uint32_t max_parallelism);
 /// What one subtask of one step put into a checkpoint.
 struct SubtaskManifest {
   std::uint32_t index = 0;
-  KeyGroupRange groups;                ///< empty range for steps without keyed state
-  std::vector<RunInfo> state;          ///< keyed rows, oldest run first
-  std::vector<RunInfo> items;          ///< at most one run: rows that are not keyed (splits, staged output)
-  std::vector<RunInfo> dead_letters;   ///< oldest run first
+  KeyGroupRange groups;        ///< empty range for steps without keyed state
+  std::vector<RunInfo> state;  ///< keyed rows, oldest run first
+  std::vector<RunInfo> items;  ///< at most one run: rows that are not keyed (splits, staged output)
+  std::vector<RunInfo> dead_letters;  ///< oldest run first
   std::int64_t watermark_ms = INT64_MIN;
 };
 
 struct StepManifest {
   std::string name;
-  std::string kind;         ///< "source", "process", "sink", ...
-  std::string key_schema;   ///< canonical JSON of the Schema, or empty
-  std::string state_schema; ///< likewise
+  std::string kind;          ///< "source", "process", "sink", ...
+  std::string key_schema;    ///< canonical JSON of the Schema, or empty
+  std::string state_schema;  ///< likewise
   std::uint32_t parallelism = 0;
-  std::map<std::string, std::uint64_t> counters;  ///< records in, out, late, dead letters ... since the job began
-  std::vector<SubtaskManifest> subtasks;          ///< by index
+  std::map<std::string, std::uint64_t>
+      counters;  ///< records in, out, late, dead letters ... since the job began
+  std::vector<SubtaskManifest> subtasks;  ///< by index
 };
 
 struct Manifest {
   std::uint32_t format = 1;
   std::string job;
-  std::string run_id;        ///< identifies the job's first start; kept over restores
+  std::string run_id;  ///< identifies the job's first start; kept over restores
   CheckpointId id = 0;
   std::string attempt;       ///< of the process that wrote it
   EventTime completed_at{};  ///< wall time
   std::uint32_t max_parallelism = 256;
-  bool finished = false;     ///< the bounded job has ended; nothing is left but to commit
+  bool finished = false;  ///< the bounded job has ended; nothing is left but to commit
   bool savepoint = false;
-  std::map<std::string, std::string> config;  ///< --set values, so that offline commands can show them
-  std::vector<StepManifest> steps;            ///< by name
+  std::map<std::string, std::string>
+      config;                       ///< --set values, so that offline commands can show them
+  std::vector<StepManifest> steps;  ///< by name
 
   const StepManifest* find(std::string_view step) const;
   /// Names of all run files, sorted, without repeats.

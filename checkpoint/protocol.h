@@ -1,9 +1,12 @@
-// The checkpoint protocol as pure decisions: no I/O, no clock, no threads, so that it is tested as a
-// table. The coordinator (runtime/coordinator.h) feeds it events and carries out what it answers.
+// The checkpoint protocol as pure decisions: no I/O, no clock, no threads, so that it is tested as
+// a table. The coordinator (runtime/coordinator.h) feeds it events and carries out what it answers.
 //
-// Rules: one checkpoint at a time; ids grow for ever; an acknowledgement counts once for (task, attempt)
-// (H12); nothing is triggered before every task has reported restored (H13); a declined or timed-out
-// checkpoint fails alone and the job goes on; completion of N commits everything up to N (H7).
+// Rules: one checkpoint at a time; ids grow for ever; an acknowledgement counts once for (task,
+// attempt) (H12); nothing is triggered before every task has reported restored (H13); a declined or
+// timed-out checkpoint fails alone and the job goes on; completion of N commits everything up to N
+// (H7). Once a stop or final checkpoint has been triggered nothing else is: when it fails it is
+// tried again at the next due time, since its sources have nothing left to send. A failed savepoint
+// is not retried.
 #pragma once
 
 #include <chrono>
@@ -43,18 +46,27 @@ class CheckpointProtocol {
   enum class AckOutcome { ignored, waiting, complete };
   enum class FailOutcome { ignored, checkpoint_failed, job_must_fail };
 
-  CheckpointProtocol(Options options, std::set<TaskId> tasks, AttemptId attempt, CheckpointId last_id);
+  CheckpointProtocol(Options options, std::set<TaskId> tasks, AttemptId attempt,
+                     CheckpointId last_id);
 
   void task_restored(TaskId task, AttemptId attempt);
   bool all_restored() const { return waiting_for_restore_.empty(); }
 
-  /// Asks for a checkpoint out of turn; it is triggered as soon as none is under way.
+  /// Asks for a checkpoint out of turn; it is triggered as soon as none is under way, in the order
+  /// of the requests. A second request to stop, or a final one, changes nothing; a periodic one may
+  /// be asked for as well.
   void request(CheckpointKind kind);
   /// What to trigger now, if anything: a requested one, or a periodic one when `now` is due.
+  /// Periodic ones are due one interval after the last trigger (the first: after every task has
+  /// restored), but never before half an interval has passed since the last one ended, so that slow
+  /// checkpoints leave the job time to work.
   std::optional<Trigger> poll(SteadyTime now);
-  /// When `poll` next has something to do by time alone.
+  /// When `poll` or `expire` next has something to do by time alone: SteadyTime::min() for at once,
+  /// SteadyTime::max() for never.
   SteadyTime next_deadline() const;
 
+  /// `complete` once, when the last task has acknowledged: write the manifest then. What is late,
+  /// twice or of another attempt is ignored.
   AckOutcome acknowledge(TaskId task, AttemptId attempt, CheckpointId id);
   FailOutcome decline(TaskId task, AttemptId attempt, CheckpointId id);
   /// Declines the one under way if it has outlived its time-out.
@@ -75,7 +87,11 @@ class CheckpointProtocol {
     std::set<TaskId> missing;
     bool writing_manifest = false;
   };
-  FailOutcome fail_current();
+  bool concerns_current(AttemptId attempt, CheckpointId id) const;
+  Trigger trigger(CheckpointKind kind, SteadyTime now);
+  /// Fails the one under way. `now`, where the caller knows it, keeps a pause before the next.
+  FailOutcome fail_current(std::optional<SteadyTime> now);
+  void pause_after(SteadyTime now);
 
   Options options_;
   std::set<TaskId> tasks_;
@@ -87,6 +103,8 @@ class CheckpointProtocol {
   bool started_ = false;
   std::uint32_t failures_in_a_row_ = 0;
   std::vector<CheckpointKind> requested_;
+  std::optional<CheckpointKind> ending_;  ///< stop or final_, once triggered
+  bool ended_ = false;                    ///< that one is complete
   std::optional<InProgress> current_;
 };
 

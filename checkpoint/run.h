@@ -1,12 +1,12 @@
 // Sorted runs: the one kind of file that holds state. A run is an immutable RocksDB table file
-// (SstFileWriter) of rows in byte order; a state is an ordered list of runs in which a newer row hides
-// an older one with the same key, and a tombstone hides it for good.
+// (SstFileWriter) of rows in byte order; a state is an ordered list of runs in which a newer row
+// hides an older one with the same key, and a tombstone hides it for good.
 //
 // Row in the file:  value = 0x00                (tombstone)
 //                         | 0x01 bytes          (live value)
-// Runs never meet a RocksDB database: our manifest lists them with size and hash, and a run is verified
-// before it is opened (hazards H22 to H24). Called on I/O threads; a writer or reader belongs to one
-// thread at a time.
+// Runs never meet a RocksDB database: our manifest lists them with size and hash, and a run is
+// verified before it is opened (hazards H22 to H24). Called on I/O threads; a writer or reader
+// belongs to one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -57,8 +57,8 @@ class RowCursor {
   virtual bool tombstone() const = 0;
 };
 
-/// Opens a run for reading after checking its size and hash; any difference is ErrorCode::corrupt with
-/// the name of the file. The cursor stands before the first row until `seek`.
+/// Opens a run for reading after checking its size and hash; any difference is ErrorCode::corrupt
+/// with the name of the file. The cursor stands before the first row until `seek`.
 Result<std::unique_ptr<RowCursor>> open_run(Storage& storage, const std::string& folder,
                                             const RunInfo& info);
 
@@ -73,8 +73,8 @@ Result<RunInfo> merge_runs(Storage& storage, const std::string& folder,
                            const std::vector<RunInfo>& oldest_first, const std::string& output_file,
                            bool is_oldest);
 
-/// Which adjacent runs to merge now: [first, last) of the list, oldest first, empty when all is well.
-/// Size-tiered: bounds the number of runs by about log2(total size) and rewrites each byte
+/// Which adjacent runs to merge now: [first, last) of the list, oldest first, empty when all is
+/// well. Size-tiered: bounds the number of runs by about log2(total size) and rewrites each byte
 /// O(log n) times. A pure function.
 struct MergeChoice {
   std::size_t first = 0, last = 0;

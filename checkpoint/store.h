@@ -5,9 +5,9 @@
 //     checkpoints/NNNNNNNN.json manifests, one a checkpoint, zero-padded id
 //     runs/STEP-SUBTASK-ID-ATTEMPT-KIND.sst   run files, shared between checkpoints
 //
-// A savepoint is a folder of the same form that holds one manifest and only its own files, so it can
-// be moved or copied (hazard H9). Only the coordinator writes manifests and deletes files (H10).
-// Thread-safe unless said otherwise.
+// A savepoint is a folder of the same form that holds one manifest and only its own files, so it
+// can be moved or copied (hazard H9). Only the coordinator writes manifests and deletes files
+// (H10). Thread-safe unless said otherwise.
 #pragma once
 
 #include <memory>
@@ -52,14 +52,14 @@ class CheckpointStore {
   /// Checks every byte of a checkpoint: manifest, then size and hash of each file it names.
   Status verify(const Manifest& manifest);
 
-  /// Deletes checkpoints beyond the newest `keep`, then run files that no remaining manifest names and
-  /// that do not belong to `attempt` unless listed in `dropped` (files of this attempt that a declined
-  /// checkpoint or a merge left behind). Deletion is an optimisation: failures are logged.
+  /// Deletes checkpoints beyond the newest `keep`, then run files that no remaining manifest names
+  /// and that do not belong to `attempt` unless listed in `dropped` (files of this attempt that a
+  /// declined checkpoint or a merge left behind). Deletion is an optimisation: failures are logged.
   void collect_garbage(std::size_t keep, const std::string& attempt,
                        const std::set<std::string>& dropped);
 
-  /// Copies a checkpoint and all its files into `target` as a self-contained savepoint, hashing while
-  /// copying (hazard H23). `target` must be absent or empty.
+  /// Copies a checkpoint and all its files into `target` as a self-contained savepoint, hashing
+  /// while copying (hazard H23). `target` must be absent or empty.
   Status export_savepoint(const Manifest& manifest, const std::string& target);
 
  private:
@@ -68,7 +68,8 @@ class CheckpointStore {
   std::string root_;
 };
 
-/// Refuses a second process on the same state folder; released by the destructor or the process's end.
+/// Refuses a second process on the same state folder; released by the destructor or the process's
+/// end.
 class StateLock {
  public:
   static Result<std::unique_ptr<StateLock>> acquire(const std::string& root);
@@ -79,16 +80,18 @@ class StateLock {
   int fd_;
 };
 
-/// Where to restore from, resolved from `--from`: "latest", "none", a checkpoint id of this store, or
-/// the path of a checkpoint manifest or savepoint folder. `folder` is where its runs lie.
+/// Where to restore from, resolved from `--from`: "latest", "none", a checkpoint id of this store,
+/// or the path of a checkpoint manifest or savepoint folder. `folder` is where its runs lie.
 struct RestorePoint {
   Manifest manifest;
   std::string runs_folder;
 };
-Result<std::optional<RestorePoint>> resolve_restore(CheckpointStore& store, const std::string& from);
+Result<std::optional<RestorePoint>> resolve_restore(CheckpointStore& store,
+                                                    const std::string& from);
 
-/// What subtask `index` of `parallelism` must read to own `groups`: for keyed rows, every old subtask
-/// whose range overlaps; each old subtask's runs form one list. A pure function (hazards H13, H17).
+/// What subtask `index` of `parallelism` must read to own `groups`: for keyed rows, every old
+/// subtask whose range overlaps; each old subtask's runs form one list. A pure function (hazards
+/// H13, H17).
 struct RestoreSlice {
   std::uint32_t old_subtask = 0;
   std::vector<RunInfo> runs;  ///< oldest first

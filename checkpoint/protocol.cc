@@ -1,0 +1,141 @@
+// See protocol.h. Called by the coordinator alone, on its thread.
+#include "weir/checkpoint/protocol.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "weir/base/check.h"
+
+namespace weir {
+namespace {
+
+/// `t + d` that stays at the end of time: intervals may be "never".
+SteadyTime add(SteadyTime t, std::chrono::nanoseconds d) {
+  return d >= SteadyTime::max() - t ? SteadyTime::max() : t + d;
+}
+
+bool ends_job(CheckpointKind kind) {
+  return kind == CheckpointKind::stop || kind == CheckpointKind::final_;
+}
+
+}  // namespace
+
+CheckpointProtocol::CheckpointProtocol(Options options, std::set<TaskId> tasks, AttemptId attempt,
+                                       CheckpointId last_id)
+    : options_(options),
+      tasks_(std::move(tasks)),
+      waiting_for_restore_(tasks_),
+      attempt_(attempt),
+      next_id_(last_id + 1),
+      last_completed_(last_id) {
+  WEIR_CHECK(!tasks_.empty(), "a checkpoint needs a task");
+}
+
+void CheckpointProtocol::task_restored(TaskId task, AttemptId attempt) {
+  if (attempt == attempt_) waiting_for_restore_.erase(task);
+}
+
+void CheckpointProtocol::request(CheckpointKind kind) {
+  const bool queued = std::count(requested_.begin(), requested_.end(), kind) > 0;
+  if (ends_job(kind) && (queued || ending_)) return;
+  requested_.push_back(kind);
+}
+
+std::optional<CheckpointProtocol::Trigger> CheckpointProtocol::poll(SteadyTime now) {
+  if (!all_restored() || current_ || ended_) return std::nullopt;
+  if (!started_) {
+    started_ = true;
+    next_due_ = add(now, options_.interval);
+  }
+  if (!ending_ && !requested_.empty()) {
+    const CheckpointKind kind = requested_.front();
+    requested_.erase(requested_.begin());
+    return trigger(kind, now);
+  }
+  if (now < next_due_) return std::nullopt;
+  return trigger(ending_.value_or(CheckpointKind::periodic), now);
+}
+
+CheckpointProtocol::Trigger CheckpointProtocol::trigger(CheckpointKind kind, SteadyTime now) {
+  if (ends_job(kind)) ending_ = kind;
+  current_ = InProgress{{next_id_++, kind}, now, tasks_, false};
+  next_due_ = add(now, options_.interval);
+  return current_->trigger;
+}
+
+SteadyTime CheckpointProtocol::next_deadline() const {
+  if (!all_restored() || ended_) return SteadyTime::max();
+  if (current_) {
+    return current_->writing_manifest ? SteadyTime::max()
+                                      : add(current_->started, options_.timeout);
+  }
+  const bool at_once = !started_ || (!ending_ && !requested_.empty());
+  return at_once ? SteadyTime::min() : next_due_;
+}
+
+bool CheckpointProtocol::concerns_current(AttemptId attempt, CheckpointId id) const {
+  return attempt == attempt_ && current_ && current_->trigger.id == id &&
+         !current_->writing_manifest;
+}
+
+CheckpointProtocol::AckOutcome CheckpointProtocol::acknowledge(TaskId task, AttemptId attempt,
+                                                               CheckpointId id) {
+  if (!concerns_current(attempt, id)) return AckOutcome::ignored;
+  if (current_->missing.erase(task) == 0) return AckOutcome::ignored;
+  if (!current_->missing.empty()) return AckOutcome::waiting;
+  current_->writing_manifest = true;
+  return AckOutcome::complete;
+}
+
+CheckpointProtocol::FailOutcome CheckpointProtocol::decline(TaskId task, AttemptId attempt,
+                                                            CheckpointId id) {
+  if (!concerns_current(attempt, id) || !tasks_.contains(task)) return FailOutcome::ignored;
+  return fail_current(std::nullopt);
+}
+
+CheckpointProtocol::FailOutcome CheckpointProtocol::expire(SteadyTime now) {
+  if (!current_ || current_->writing_manifest) return FailOutcome::ignored;
+  if (now < add(current_->started, options_.timeout)) return FailOutcome::ignored;
+  return fail_current(now);
+}
+
+void CheckpointProtocol::manifest_written(CheckpointId id, SteadyTime now) {
+  WEIR_CHECK(current_ && current_->writing_manifest && current_->trigger.id == id,
+             "a manifest was written for a checkpoint that is not complete");
+  ended_ = ends_job(current_->trigger.kind);
+  last_completed_ = id;
+  failures_in_a_row_ = 0;
+  current_.reset();
+  pause_after(now);
+}
+
+CheckpointProtocol::FailOutcome CheckpointProtocol::manifest_failed(CheckpointId id,
+                                                                    SteadyTime now) {
+  WEIR_CHECK(current_ && current_->writing_manifest && current_->trigger.id == id,
+             "a manifest failed for a checkpoint that is not complete");
+  return fail_current(now);
+}
+
+CheckpointProtocol::FailOutcome CheckpointProtocol::fail_current(std::optional<SteadyTime> now) {
+  current_.reset();
+  if (now) pause_after(*now);
+  ++failures_in_a_row_;
+  return failures_in_a_row_ > options_.tolerated_failures ? FailOutcome::job_must_fail
+                                                          : FailOutcome::checkpoint_failed;
+}
+
+void CheckpointProtocol::pause_after(SteadyTime now) {
+  next_due_ = std::max(next_due_, add(now, options_.interval / 2));
+}
+
+std::optional<CheckpointId> CheckpointProtocol::in_progress() const {
+  if (!current_) return std::nullopt;
+  return current_->trigger.id;
+}
+
+std::vector<TaskId> CheckpointProtocol::waiting_for() const {
+  if (!current_) return {};
+  return {current_->missing.begin(), current_->missing.end()};
+}
+
+}  // namespace weir
