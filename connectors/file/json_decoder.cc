@@ -1,0 +1,326 @@
+// The walk over the structure of JSON lines. Used by one thread at a time.
+#include "weir/connectors/file/json_decoder.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "weir/connectors/file/json_tokens.h"
+
+namespace weir::file::detail {
+namespace {
+
+/// simdjson's first stage alone: the offsets of all tokens of a text. It chooses the best code for
+/// this processor at run time.
+class Tokens {
+ public:
+  /// Fails when the text is not UTF-8, or a string in it is open or holds a control character.
+  simdjson::error_code find(std::string_view text) {
+    reserve(text.size());
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
+    const auto error = stage_->stage1(bytes, text.size(), simdjson::stage1_mode::regular);
+    if (error != simdjson::EMPTY) return error;
+    stage_->structural_indexes[0] = static_cast<std::uint32_t>(text.size());
+    return simdjson::SUCCESS;
+  }
+  /// Ends with the size of the text.
+  const std::uint32_t* begin() const { return stage_->structural_indexes.get(); }
+
+ private:
+  void reserve(std::size_t bytes) {
+    if (stage_ != nullptr && bytes <= stage_->capacity()) return;
+    constexpr std::size_t kLeast = 64 * 1024, kDepthUnused = 1;
+    const std::size_t capacity = std::bit_ceil(std::max(bytes, kLeast));
+    const auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(
+        capacity, kDepthUnused, stage_);
+    WEIR_CHECK(error == simdjson::SUCCESS, "simdjson has no memory for its structure");
+  }
+  std::unique_ptr<simdjson::internal::dom_parser_implementation> stage_;
+};
+
+const char* explain(simdjson::error_code code) {
+  switch (code) {
+    case simdjson::UTF8_ERROR:
+      return "is not valid UTF-8";
+    case simdjson::UNCLOSED_STRING:
+      return "ends within a string";
+    case simdjson::UNESCAPED_CHARS:
+      return "has a bare control character within a string";
+    default:
+      return "is not JSON";
+  }
+}
+
+const char* name_of(const FieldValue& value) {
+  switch (value.kind) {
+    case ValueKind::null:
+      return "null";
+    case ValueKind::number:
+      return "a number";
+    case ValueKind::boolean:
+      return "a boolean";
+    case ValueKind::compound:
+      return value.text.starts_with('{') ? "an object" : "an array";
+    default:
+      return "a string";
+  }
+}
+
+std::string excerpt(std::string_view text) {
+  constexpr std::size_t kMost = 60;
+  return "'" + std::string(text.substr(0, kMost)) + (text.size() > kMost ? "...'" : "'");
+}
+
+/// One line: a recursive descent over its tokens.
+class Walk {
+ public:
+  /// `token` is the first that may belong to the line, which lies at [begin, end) of `text`.
+  Walk(const JsonPlan& plan, const char* text, const std::uint32_t* token, std::size_t end,
+       bool escapes, std::string& scratch, void* row)
+      : plan_(plan),
+        text_(text),
+        token_(token),
+        end_(static_cast<std::uint32_t>(end)),
+        escapes_(escapes),
+        scratch_(scratch),
+        row_(row) {}
+
+  bool run() {
+    if (at_end()) return fail("is empty");
+    if (here() != '{') return fail("is not an object");
+    if (!object(plan_.nodes.data(), plan_.max_depth)) return false;
+    if (!at_end()) return fail("goes on after its object");
+    return complete();
+  }
+  const std::uint32_t* token() const { return token_; }
+  /// Why `run` was false; says nothing else.
+  std::string error() const {
+    if (field_ < 0) return std::string("the line ") + what_;
+    const auto field = static_cast<std::size_t>(field_);
+    std::string message = "field '" + plan_.paths[field] + "' " + what_;
+    if (!told_) return message;
+    return message + name_of(bad_) +
+           (bad_.kind == ValueKind::null ? "" : " " + excerpt(bad_.text)) + ", not " +
+           plan_.fields[field].expected;
+  }
+
+ private:
+  using Node = JsonPlan::Node;
+  using Key = JsonPlan::Key;
+
+  bool at_end() const { return *token_ >= end_; }
+  char here() const { return text_[*token_]; }
+  bool fail(const char* what, int field = -1) {
+    what_ = what;
+    field_ = field;
+    return false;
+  }
+  bool take(char c) {
+    if (at_end() || here() != c) return false;
+    ++token_;
+    return true;
+  }
+
+  /// The text of the token here, to the next one; moves on.
+  std::string_view take_token() {
+    const std::uint32_t begin = *token_++;
+    std::uint32_t end = std::min(*token_, end_);
+    while (end > begin && is_json_space(text_[end - 1])) --end;
+    return {text_ + begin, end - begin};
+  }
+
+  bool take_string(std::string_view& out) {
+    out = take_token();
+    if (out.size() < 2 || out.back() != '"') return fail("has something behind a string");
+    out.remove_prefix(1);
+    out.remove_suffix(1);
+    if (!escapes_ || std::memchr(out.data(), '\\', out.size()) == nullptr) return true;
+    scratch_.clear();
+    if (!unescape_json(out, scratch_)) return fail("has a wrong escape within a string");
+    out = scratch_;
+    return true;
+  }
+
+  bool take_scalar(FieldValue& value) {
+    if (here() == '"') {
+      value.kind = ValueKind::string;
+      return take_string(value.text);
+    }
+    value.text = take_token();
+    if (value.text == "true" || value.text == "false")
+      value.kind = ValueKind::boolean;
+    else if (value.text == "null")
+      value.kind = ValueKind::null;
+    else if (is_json_number(value.text))
+      value.kind = ValueKind::number;
+    else
+      return fail("has a word that is not JSON");
+    return true;
+  }
+
+  bool skip_value(unsigned depth) {
+    if (at_end()) return fail("is cut off");
+    if (here() == '{') return object(nullptr, depth);
+    if (here() == '[') return array(depth);
+    FieldValue ignored;
+    return take_scalar(ignored);
+  }
+
+  bool array(unsigned depth) {
+    if (depth == 0) return fail("is nested too deeply");
+    ++token_;
+    if (take(']')) return true;
+    do {
+      if (!skip_value(depth - 1)) return false;
+    } while (take(','));
+    return take(']') || fail(at_end() ? "is cut off" : "has an array without ',' or ']'");
+  }
+
+  /// `node`: the keys that matter below, or null.
+  bool object(const Node* node, unsigned depth) {
+    if (depth == 0) return fail("is nested too deeply");
+    ++token_;
+    if (take('}')) return true;
+    do {
+      if (at_end()) return fail("is cut off");
+      if (here() != '"') return fail("has a key that is not a string");
+      std::string_view name;
+      if (!take_string(name)) return false;
+      const Key* key = node == nullptr ? nullptr : find(*node, name);
+      if (!take(':')) return fail(at_end() ? "is cut off" : "has a key without ':'");
+      if (!(key == nullptr ? skip_value(depth - 1) : wanted(*key, depth - 1))) return false;
+    } while (take(','));
+    return take('}') || fail(at_end() ? "is cut off" : "has an object without ',' or '}'");
+  }
+
+  static const Key* find(const Node& node, std::string_view name) {
+    for (const Key& key : node) {
+      if (key.name.size() == name.size() &&
+          std::memcmp(key.name.data(), name.data(), name.size()) == 0) {
+        return &key;
+      }
+    }
+    return nullptr;
+  }
+
+  bool wanted(const Key& key, unsigned depth) {
+    if (at_end()) return fail("is cut off");
+    if (key.field < 0) {
+      if (here() != '{') return skip_value(depth);
+      return object(&plan_.nodes[static_cast<std::size_t>(key.node)], depth);
+    }
+    FieldValue value;
+    if (here() == '{' || here() == '[') {
+      const std::uint32_t begin = *token_;
+      if (!skip_value(depth)) return false;
+      value = {ValueKind::compound, {text_ + begin, token_[-1] + 1 - begin}};
+    } else if (!take_scalar(value)) {
+      return false;
+    }
+    return set(key.field, value);
+  }
+
+  bool set(int index, const FieldValue& value) {
+    const std::uint64_t bit = std::uint64_t{1} << index;
+    if ((seen_ & bit) != 0) return fail("is given twice", index);
+    if (value.kind == ValueKind::null && (plan_.defaulted & bit) != 0) return true;
+    seen_ |= bit;
+    const Field& field = plan_.fields[static_cast<std::size_t>(index)];
+    if (!field.set(row_, value, plan_.times)) {
+      bad_ = value;
+      told_ = true;
+      return fail("is ", index);
+    }
+    if ((plan_.not_empty & bit) != 0 && value.text.empty()) return fail("is empty", index);
+    return true;
+  }
+
+  /// After the object: what is missing.
+  bool complete() {
+    if (const std::uint64_t missing = plan_.required & ~seen_; missing != 0) {
+      return fail("is missing", std::countr_zero(missing));
+    }
+    for (std::uint64_t left = plan_.defaulted & ~seen_; left != 0; left &= left - 1) {
+      if (!set_default(std::countr_zero(left))) return false;
+    }
+    return true;
+  }
+
+  bool set_default(int index) {
+    const auto i = static_cast<std::size_t>(index);
+    FieldValue value{ValueKind::compound, plan_.defaults[i]};
+    if (value.text.starts_with('"') && value.text.size() >= 2)
+      value = {ValueKind::string, value.text.substr(1, value.text.size() - 2)};
+    else if (value.text == "true" || value.text == "false")
+      value.kind = ValueKind::boolean;
+    else if (is_json_number(value.text))
+      value.kind = ValueKind::number;
+    if (plan_.fields[i].set(row_, value, plan_.times)) return true;
+    return fail("is missing, and its default in the options does not fit it", index);
+  }
+
+  const JsonPlan& plan_;
+  const char* text_;
+  const std::uint32_t* token_;
+  std::uint32_t end_;
+  bool escapes_;
+  std::string& scratch_;
+  void* row_;
+  std::uint64_t seen_ = 0;
+  const char* what_ = "";
+  int field_ = -1;
+  bool told_ = false;  // `bad_` belongs to the error
+  FieldValue bad_;
+};
+
+}  // namespace
+
+struct JsonDecoder::Scanner {
+  Tokens tokens;
+  std::string_view block;
+  simdjson::error_code block_error = simdjson::EMPTY;
+  bool escapes = true;
+  const std::uint32_t* token = nullptr;
+  std::string scratch;
+
+  simdjson::error_code scan(std::string_view text) {
+    block = text;
+    block_error = tokens.find(text);
+    token = tokens.begin();
+    escapes = text.find('\\') != std::string_view::npos;
+    return block_error;
+  }
+};
+
+JsonDecoder::JsonDecoder(std::shared_ptr<const JsonPlan> plan)
+    : plan_(std::move(plan)), scanner_(std::make_unique<Scanner>()) {}
+JsonDecoder::~JsonDecoder() = default;
+
+void JsonDecoder::begin_block(std::string_view block) { (void)scanner_->scan(block); }
+
+bool JsonDecoder::decode(std::string_view line, void* row, std::string& error) {
+  Scanner& scanner = *scanner_;
+  std::string_view text = scanner.block;
+  if (scanner.block_error != simdjson::SUCCESS) {
+    // One bad line spoils the structure of its whole block, so these lines are taken one by one.
+    const auto code = scanner.scan(line);
+    scanner.block_error = simdjson::EMPTY;
+    text = line;
+    if (code != simdjson::SUCCESS) {
+      error = std::string("the line ") + explain(code);
+      return false;
+    }
+  }
+  const auto begin = static_cast<std::size_t>(line.data() - text.data());
+  while (*scanner.token < begin) ++scanner.token;
+  Walk walk(*plan_, text.data(), scanner.token, begin + line.size(), scanner.escapes,
+            scanner.scratch, row);
+  const bool good = walk.run();
+  if (!good) error = walk.error();
+  scanner.token = walk.token();
+  return good;
+}
+
+}  // namespace weir::file::detail

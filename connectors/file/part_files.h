@@ -1,0 +1,57 @@
+// The folder of a file sink, and what may happen in it.
+//
+//   DIR/part-CHECKPOINT-SUBTASK-NUMBER.EXT    committed: whole, durable, never touched again
+//   DIR/.staging/ATTEMPT-SUBTASK-NUMBER.EXT   being written, or waiting for its checkpoint
+//
+// A staged file may stay open over barriers until it is large or old enough. Each barrier makes
+// what was written so far durable and records its size. So there are two kinds of items in a
+// checkpoint:
+//
+//   committable   a closed file, its size and its final name: renamed once the checkpoint is
+//   complete carried over  a file still open, with its size at the barrier
+//
+// After a crash a carried-over file may hold more than its recorded size. It is never written
+// again: the restored subtask makes it a committable of its next checkpoint, and commit copies the
+// recorded part when there is more. That needs neither truncation nor appending from the storage,
+// and no byte is written twice unless there was a crash.
+//
+//   item := varint 1, string staged name, string final name (empty: carried over), varint size
+//
+// Called on I/O threads, for one sink by one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weir/base/result.h"
+#include "weir/base/storage.h"
+#include "weir/runtime/environment.h"
+#include "weir/runtime/sink.h"
+
+namespace weir::file::detail {
+
+struct PartItem {
+  std::string staged_name;
+  std::string final_name;
+  std::uint64_t size_bytes = 0;
+
+  std::string encode() const;
+  static Result<PartItem> decode(std::string_view bytes);
+};
+
+/// DIR/.staging
+std::string staging_folder(const std::string& folder);
+
+/// Creates the folders, shows that they can be written, refuses the output of another run, and
+/// removes staged files that none of `live` names.
+Status prepare_parts(const SinkContext& context, const std::string& folder,
+                     const std::vector<std::string>& live);
+
+/// Gives closed files their final names. What was done already is fine; what can no longer be done
+/// is an error that names the lost file.
+Status commit_parts(Storage& storage, const std::string& folder,
+                    const std::vector<Committable>& committables);
+
+}  // namespace weir::file::detail
