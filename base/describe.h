@@ -231,10 +231,6 @@ consteval bool all_encodable() {
   return (encodable<T>() && ...);
 }
 
-template <class T, class... A>
-consteval bool arguments_encodable(const T*, const std::tuple<A...>*) {
-  return all_encodable<A...>();
-}
 template <class A, class B>
 consteval bool pair_or_tuple(const std::pair<A, B>*) {
   return all_encodable<A, B>();

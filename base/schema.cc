@@ -1,6 +1,8 @@
 // Building, comparing and passing over by schema. See schema.h.
 #include "weir/base/schema.h"
 
+#include "weir/base/schema_names.h"
+
 namespace weir {
 
 Schema::Schema(SchemaKind k) : kind(k) {}
@@ -33,15 +35,23 @@ bool operator==(const Schema& a, const Schema& b) {
 
 namespace {
 
-void skip_integer(ByteReader& reader, SchemaKind kind) {
-  if (kind == SchemaKind::i8 || kind == SchemaKind::u8) {
-    reader.u8();
-  } else {
-    reader.varint();
+/// Bytes of a kind that always takes the same number of them; 0 of any other.
+std::size_t fixed_bytes(SchemaKind kind) {
+  switch (kind) {
+    case SchemaKind::boolean:
+    case SchemaKind::i8:
+    case SchemaKind::u8:
+      return 1;
+    case SchemaKind::f32:
+      return 4;
+    case SchemaKind::f64:
+      return 8;
+    default:
+      return 0;
   }
 }
 
-/// Passes over `count` values of each of `schemas` in turn; zero of them are one byte.
+/// Passes over `count` times one value of each of `schemas`.
 void skip_elements(ByteReader& reader, std::uint64_t count, const std::vector<Schema>& schemas) {
   for (std::uint64_t i = 0; i < count && !reader.failed(); ++i) {
     for (const Schema& schema : schemas) skip_value(reader, schema);
@@ -65,29 +75,15 @@ void skip_counted(ByteReader& reader, const Schema& schema) {
 }  // namespace
 
 void skip_value(ByteReader& reader, const Schema& schema) {
+  if (const std::size_t bytes = fixed_bytes(schema.kind)) {
+    reader.raw(bytes);
+    return;
+  }
+  if (is_integer(schema.kind) || schema.kind == SchemaKind::time) {
+    reader.varint();
+    return;
+  }
   switch (schema.kind) {
-    case SchemaKind::boolean:
-    case SchemaKind::i8:
-    case SchemaKind::i16:
-    case SchemaKind::i32:
-    case SchemaKind::i64:
-    case SchemaKind::u8:
-    case SchemaKind::u16:
-    case SchemaKind::u32:
-    case SchemaKind::u64:
-    case SchemaKind::time:
-      if (schema.kind == SchemaKind::boolean) {
-        reader.u8();
-      } else {
-        skip_integer(reader, schema.kind);
-      }
-      return;
-    case SchemaKind::f32:
-      reader.raw(4);
-      return;
-    case SchemaKind::f64:
-      reader.raw(8);
-      return;
     case SchemaKind::string:
     case SchemaKind::opaque:
     case SchemaKind::external:
@@ -109,7 +105,7 @@ void skip_value(ByteReader& reader, const Schema& schema) {
     case SchemaKind::tuple:
       if (schema.elements.empty()) reader.u8();
       return skip_elements(reader, 1, schema.elements);
-    case SchemaKind::structure:
+    default:
       return skip_fields(reader, schema.fields);
   }
 }
