@@ -16,7 +16,9 @@ class World {
   World() {
     open();
     shared_ = must(testing::write_run(storage_, runs(), "count-0-1-a1-state.sst", {{"a", "1"}}));
-    must(store_->commit(make_manifest(1, {shared_})));
+    const RunInfo own =
+        must(testing::write_run(storage_, runs(), "count-1-1-a1-state.sst", {{"b", "1"}}));
+    must(store_->commit(make_manifest(1, {shared_, own})));
   }
 
   void open() { store_ = must(CheckpointStore::open(storage_, "state")); }
@@ -28,7 +30,7 @@ class World {
                                                       {{"a", "2"}, {"b", "2"}}));
     WEIR_TRY(store_->commit(make_manifest(2, {shared_, run})));
     committed_ = true;
-    store_->collect_garbage(1, "a1", {});
+    store_->collect_garbage(1, "a1", {"count-1-1-a1-state.sst"});
     return {};
   }
 
@@ -79,6 +81,30 @@ TEST(StoreFaults, AnyOperationMayFailOnce) {
       // The job goes on: the next checkpoint works, whatever failed, and its id is free.
       if (!status.ok()) must(world.take_second());
       EXPECT_EQ(world.check_newest(), 2u);
+    }
+  }
+}
+
+// The job goes on after a commit that failed, and drops its runs. The manifest must not come back.
+TEST(StoreFaults, ACommitThatFailedStaysFailedAfterAPowerLoss) {
+  const int operations = count_operations();
+  for (int failing = 1; failing <= operations; ++failing) {
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+      SCOPED_TRACE("operation " + std::to_string(failing) + ", seed " + std::to_string(seed));
+      World world;
+      int count = 0;
+      world.storage_.set_fault([&](std::string_view, const std::string&) -> Status {
+        if (++count != failing) return {};
+        return Error{ErrorCode::io, "injected", false};
+      });
+      const Status status = world.take_second();
+      world.storage_.set_fault(nullptr);
+      if (status.ok()) continue;
+      EXPECT_NE(status.error().code, ErrorCode::fsync_failed) << "undoing it worked";
+      world.store_->collect_garbage(1, "a1", {"count-0-2-a1-state.sst"});
+      world.storage_.crash(seed);
+      world.open();
+      EXPECT_EQ(world.check_newest(), 1u);
     }
   }
 }
@@ -146,6 +172,9 @@ TEST(StoreCrash, PowerLossAtAnyOperationLeavesTheOldOrTheNewCheckpoint) {
         EXPECT_EQ(newest, 2u) << "a commit that was reported stays";
       } else {
         EXPECT_TRUE(newest == 1 || newest == 2) << newest;
+      }
+      for (const CheckpointSummary& summary : world.store_->list()) {
+        EXPECT_EQ(summary.problem, "") << "a manifest came back without its runs";
       }
       // The restarted job, another attempt, takes the next one.
       const RunInfo run = must(

@@ -22,6 +22,20 @@ TEST_F(StoreTest, AnEmptyStoreHasNoCheckpoint) {
   EXPECT_NE(missing.error().message.find("checkpoints list"), std::string::npos);
 }
 
+TEST_F(StoreTest, TheNamesOfNewFoldersAreMadeDurable) {
+  std::vector<std::string> synced;
+  storage_.set_fault([&](std::string_view operation, const std::string& path) -> Status {
+    if (operation == "sync_dir") synced.push_back(path);
+    return {};
+  });
+  must(CheckpointStore::open(storage_, "new/deep"));
+  EXPECT_EQ(synced, (std::vector<std::string>{".", "new", "new/deep", "new/deep"}));
+  synced.clear();
+  must(CheckpointStore::open(storage_, "new/deep"));
+  EXPECT_TRUE(synced.empty()) << "nothing was new";
+  storage_.set_fault(nullptr);
+}
+
 TEST_F(StoreTest, WhatIsCommittedIsNewestAndVerifies) {
   for (CheckpointId id : {1, 2, 9, 123456789}) {
     const std::string name = "count-0-" + std::to_string(id) + "-a1-state.sst";
