@@ -17,11 +17,11 @@ std::vector<std::string> Manifest::files() const {
   const auto add = [&names](const std::vector<RunInfo>& runs) {
     for (const RunInfo& run : runs) names.push_back(run.file);
   };
+  add(dead_letters);
   for (const StepManifest& step : steps) {
     for (const SubtaskManifest& subtask : step.subtasks) {
       add(subtask.state);
       add(subtask.items);
-      add(subtask.dead_letters);
     }
   }
   std::sort(names.begin(), names.end());

@@ -46,7 +46,6 @@ struct SubtaskManifest {
   KeyGroupRange groups;        ///< empty range for steps without keyed state
   std::vector<RunInfo> state;  ///< keyed rows, oldest run first
   std::vector<RunInfo> items;  ///< at most one run: rows that are not keyed (splits, staged output)
-  std::vector<RunInfo> dead_letters;  ///< oldest run first
   std::int64_t watermark_ms = INT64_MIN;
 };
 
@@ -72,8 +71,9 @@ struct Manifest {
   bool finished = false;  ///< the bounded job has ended; nothing is left but to commit
   bool savepoint = false;
   std::map<std::string, std::string>
-      config;                       ///< --set values, so that offline commands can show them
-  std::vector<StepManifest> steps;  ///< by name
+      config;                         ///< --set values, so that offline commands can show them
+  std::vector<StepManifest> steps;    ///< by name
+  std::vector<RunInfo> dead_letters;  ///< of all steps, oldest run first
 
   const StepManifest* find(std::string_view step) const;
   /// Names of all run files, sorted, without repeats.

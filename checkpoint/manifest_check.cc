@@ -49,7 +49,7 @@ std::string check_step(const StepManifest& step, std::uint32_t max_parallelism, 
     if (subtask.index >= step.parallelism) return "a subtask's index is not below the parallelism";
     if (last != nullptr && subtask.index <= last->index) return "subtasks are not in order";
     if (subtask.items.size() > 1) return "a subtask has more than one run of items";
-    for (const auto* runs : std::array{&subtask.state, &subtask.items, &subtask.dead_letters}) {
+    for (const auto* runs : std::array{&subtask.state, &subtask.items}) {
       if (auto problem = check_runs(*runs, seen); !problem.empty()) return problem;
     }
     last = &subtask;
@@ -64,6 +64,7 @@ std::string find_manifest_problem(const Manifest& manifest) {
     return "its format is not " + std::to_string(kManifestFormat);
   if (manifest.max_parallelism == 0) return "max_parallelism is 0";
   RunsByName seen;
+  if (auto problem = check_runs(manifest.dead_letters, seen); !problem.empty()) return problem;
   const StepManifest* last = nullptr;
   for (const StepManifest& step : manifest.steps) {
     if (last != nullptr && step.name <= last->name)

@@ -110,7 +110,6 @@ SubtaskManifest decode_subtask(Decoder& in, const json::value& value) {
   subtask.groups = decode_groups(in, in.member(object, "groups"));
   subtask.state = decode_runs(in, in.member(object, "state"));
   subtask.items = decode_runs(in, in.member(object, "items"));
-  subtask.dead_letters = decode_runs(in, in.member(object, "dead_letters"));
   subtask.watermark_ms = in.number<std::int64_t>(in.member(object, "watermark_ms"));
   return subtask;
 }
@@ -150,6 +149,7 @@ Manifest decode_object(Decoder& in, const json::object& object) {
   for (const json::value& step : in.array(in.member(object, "steps"))) {
     manifest.steps.push_back(decode_step(in, step));
   }
+  manifest.dead_letters = decode_runs(in, in.member(object, "dead_letters"));
   return manifest;
 }
 

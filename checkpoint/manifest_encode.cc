@@ -26,7 +26,6 @@ json::object encode_subtask(const SubtaskManifest& subtask) {
                       {"groups", json::array{subtask.groups.begin, subtask.groups.end}},
                       {"state", encode_runs(subtask.state)},
                       {"items", encode_runs(subtask.items)},
-                      {"dead_letters", encode_runs(subtask.dead_letters)},
                       {"watermark_ms", subtask.watermark_ms}};
 }
 
@@ -62,7 +61,8 @@ json::object encode_json(const Manifest& manifest) {
                       {"finished", manifest.finished},
                       {"savepoint", manifest.savepoint},
                       {"config", encode_map(manifest.config)},
-                      {"steps", std::move(steps)}};
+                      {"steps", std::move(steps)},
+                      {"dead_letters", encode_runs(manifest.dead_letters)}};
 }
 
 }  // namespace

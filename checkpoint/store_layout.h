@@ -33,9 +33,10 @@ Result<std::optional<Manifest>> load_newest(Storage& storage, const std::string&
 /// Calls `visit(run)` for each run of `manifest`, shared ones each time.
 template <class Visit>
 void for_each_run(const Manifest& manifest, Visit visit) {
+  for (const RunInfo& run : manifest.dead_letters) visit(run);
   for (const StepManifest& step : manifest.steps) {
     for (const SubtaskManifest& subtask : step.subtasks) {
-      for (const auto* runs : {&subtask.state, &subtask.items, &subtask.dead_letters}) {
+      for (const auto* runs : {&subtask.state, &subtask.items}) {
         for (const RunInfo& run : *runs) visit(run);
       }
     }

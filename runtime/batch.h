@@ -56,9 +56,10 @@ class BatchBase {
   virtual void copy_to(BatchBase& to) const = 0;
   /// Exchanges all content with `other`, a batch of the same type. Constant time.
   virtual void swap(BatchBase& other) = 0;
-  /// Moves record `i` with its time and seen to the end of `to`, a batch of the same type with
-  /// room.
-  virtual void move_row_to(std::size_t i, BatchBase& to) = 0;
+  /// Moves records from `begin` on, with times, seen and hashes, each to the end of the batch
+  /// `outs[targets[i]]`, until one of those is full; returns the first record not moved.
+  virtual std::size_t scatter(std::size_t begin, const std::uint16_t* targets,
+                              BatchBase* const* outs) = 0;
 
  protected:
   explicit BatchBase(std::size_t capacity);
@@ -150,8 +151,18 @@ class Batch final : public BatchBase {
     swap_base(other);
     std::swap(values_, static_cast<Batch&>(other).values_);
   }
-  void move_row_to(std::size_t i, BatchBase& to) override {
-    static_cast<Batch&>(to).push(std::move(values_[i]), times_[i], seen(i));
+  std::size_t scatter(std::size_t begin, const std::uint16_t* targets,
+                      BatchBase* const* outs) override {
+    for (std::size_t i = begin; i < size_; ++i) {
+      auto& out = static_cast<Batch&>(*outs[targets[i]]);
+      if (out.full()) return i;
+      if (has_hashes_) {
+        out.has_hashes_ = true;
+        out.hashes_[out.size_] = hashes_[i];
+      }
+      out.push(std::move(values_[i]), times_[i], seen(i));
+    }
+    return size_;
   }
 
  private:

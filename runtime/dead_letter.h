@@ -32,7 +32,7 @@ enum class PayloadFormat : std::uint8_t {
 const char* to_string(PayloadFormat format);
 
 struct DeadLetter {
-  std::string id;    ///< unique within the job: "CHECKPOINT.SUBTASK.NUMBER" in order of arrival
+  std::string id;    ///< unique within the job: "CHECKPOINT.TASK.NUMBER", in order of arrival
   std::string step;  ///< the step that failed; replay starts there
   DeadLetterReason reason = DeadLetterReason::decode;
   std::string message;  ///< what went wrong, for people

@@ -1,0 +1,207 @@
+// aggregate: one accumulator for each key, grown record by record. Combinable: before an exchange
+// the records of a batch are first aggregated among themselves, so a hot key costs one record a
+// batch.
+//
+// `add(Acc&, const T&)` takes a record in; `combine(Acc&, const Acc&)` joins two accumulators, of
+// which the second was filled later; a default-made Acc is empty. The order of records of one key
+// is kept.
+#pragma once
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "weir/operators/contract.h"
+#include "weir/runtime/keyed_operator.h"
+
+namespace weir {
+
+/// A key with the value that belongs to it; what aggregates emit.
+template <class K, class V>
+struct Keyed {
+  K key{};
+  V value{};
+  BOOST_DESCRIBE_CLASS(Keyed, (), (key, value), (), ())
+};
+
+/// When an aggregate says what it has.
+enum class Emit : std::uint8_t {
+  at_end,     ///< each key once, when event time ends
+  on_change,  ///< each key that a batch changed, after the batch: how often depends on batching
+};
+
+struct AggregateOptions {
+  Emit emit = Emit::at_end;
+  std::uint32_t parallelism = 0;
+};
+
+template <class K, class Acc, class T, class KeyFn, class AddFn, class CombineFn>
+class AggregateOperator final : public KeyedOperator<K, Acc> {
+  using Base = KeyedOperator<K, Acc>;
+  using Entry = typename Base::Entry;
+
+ public:
+  AggregateOperator(KeyFn key, AddFn add, CombineFn combine, AggregateOptions options)
+      : key_(std::move(key)),
+        add_(std::move(add)),
+        combine_(std::move(combine)),
+        options_(options) {}
+
+  Status open(OperatorContext& context) override {
+    WEIR_TRY(Base::open(context));
+    out_.open(context.outputs[0], context.metrics->records_out);
+    return {};
+  }
+
+  /// Input 0: records. Input 1: what a combiner made of them.
+  void on_batch(std::uint32_t input, BatchBase& base) override {
+    if (input == 0) {
+      take(
+          static_cast<Batch<T>&>(base),
+          [this](const T& r) -> decltype(auto) { return std::invoke(key_, r); },
+          [this](Acc& acc, const T& r) { add_(acc, r); }, 0);
+    } else {
+      take(
+          static_cast<Batch<Keyed<K, Acc>>&>(base),
+          [](const Keyed<K, Acc>& r) -> const K& { return r.key; },
+          [this](Acc& acc, const Keyed<K, Acc>& r) { combine_(acc, r.value); }, 1);
+    }
+  }
+
+  bool on_watermark(EventTime watermark) override {
+    this->context_->watermark = watermark;
+    if (options_.emit != Emit::at_end || watermark != kEndOfTime || ended_) return true;
+    const bool more = this->table_->sweep(cursor_, 1024, [this](Entry& entry) {
+      out_.emit(Keyed<K, Acc>{entry.key, entry.value()}, kLastTime);
+    });
+    out_.flush();
+    ended_ = !more;
+    return !more;
+  }
+
+  Status restore(RestoreRequest& request) override {
+    // The end was announced before the barrier of any checkpoint that has this watermark.
+    ended_ = request.watermark == kEndOfTime;
+    return Base::restore(request);
+  }
+
+  Status replay(const DeadLetter& letter) override {
+    if (letter.input == 1) {
+      return replay_record<Keyed<K, Acc>>(*this->context_, letter, [this](auto& batch) {
+        batch.hashes()[0] = hash_key(batch[0].key);
+        on_batch(1, batch);
+      });
+    }
+    return replay_record<T>(*this->context_, letter, [this](Batch<T>& batch) {
+      batch.hashes()[0] = hash_key(static_cast<K>(std::invoke(key_, std::as_const(batch[0]))));
+      on_batch(0, batch);
+    });
+  }
+
+ private:
+  static constexpr std::int64_t kLastTime = INT64_MAX - 1;  // results at the end still are in time
+
+  template <class R, class Key, class Add>
+  void take(Batch<R>& batch, Key&& key, Add&& add, std::uint32_t input) {
+    const std::size_t rows = batch.size();
+    this->context_->metrics->records_in.add(rows);
+    const std::uint64_t* hashes = batch.hashes();
+    for (std::size_t i = 0; i < rows; ++i) this->table_->prefetch(hashes[i]);
+    for (std::size_t i = 0; i < rows; ++i) {
+      auto& entry = this->fetch(hashes[i], key(batch[i]), batch.times()[i]);
+      try {
+        add(entry.value(), std::as_const(batch[i]));
+      } catch (...) {
+        user_error(*this->context_, batch[i], batch.times()[i], batch.seen(i), input);
+      }
+    }
+    // What comes after the end of time, a replayed record, corrects what was said then.
+    if (options_.emit == Emit::on_change || ended_) emit_changed(batch, key);
+  }
+  template <class R, class Key>
+  void emit_changed(Batch<R>& batch, Key& key) {
+    // The last record of each key in the batch speaks for it.
+    last_.clear();
+    for (std::size_t i = batch.size(); i-- > 0;) {
+      const std::uint64_t hash = batch.hashes()[i];
+      bool seen = false;
+      for (const std::uint64_t other : last_) seen |= other == hash;
+      if (seen) continue;
+      last_.push_back(hash);
+      Entry* entry = this->table_->find(hash, key(batch[i]));
+      if (entry != nullptr) {
+        out_.emit(Keyed<K, Acc>{entry->key, entry->value()}, batch.times()[i], batch.seen(i));
+      }
+    }
+    out_.flush();
+  }
+
+  KeyFn key_;
+  AddFn add_;
+  CombineFn combine_;
+  AggregateOptions options_;
+  Emitter<Keyed<K, Acc>> out_;
+  std::vector<std::uint64_t> last_;
+  std::size_t cursor_ = 0;
+  bool ended_ = false;
+};
+
+/// Aggregates within each batch, before the exchange.
+template <class K, class Acc, class T, class KeyFn, class AddFn>
+class CombineOperator final : public Operator {
+ public:
+  CombineOperator(KeyFn key, AddFn add) : key_(std::move(key)), add_(std::move(add)) {}
+
+  Status open(OperatorContext& context) override {
+    context_ = &context;
+    out_.open(context.outputs[0], context.metrics->records_out);
+    return {};
+  }
+
+  /// A small table by the low bits of the hash maps keys to their place in the open batch; a key
+  /// that finds its slot taken by another simply begins a new accumulator.
+  void on_batch(std::uint32_t, BatchBase& base) override {
+    auto& in = static_cast<Batch<T>&>(base);
+    Batch<Keyed<K, Acc>>& out = out_.batch();
+    std::fill(std::begin(slots_), std::end(slots_), kEmpty);
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      try {
+        take(in, i, out);
+      } catch (...) {
+        user_error(*context_, in[i], in.times()[i], in.seen(i), 0, context_->step);
+      }
+    }
+    out_.flush();
+    in.clear();
+  }
+
+ private:
+  static constexpr std::size_t kSlots = 1024;
+  static constexpr std::uint16_t kEmpty = UINT16_MAX;
+
+  void take(Batch<T>& in, std::size_t i, Batch<Keyed<K, Acc>>& out) {
+    decltype(auto) key = std::invoke(key_, std::as_const(in[i]));
+    const std::size_t place = hash_key(static_cast<const K&>(key)) & (kSlots - 1);
+    if (slots_[place] == kEmpty || !equal(out[slots_[place]].key, static_cast<const K&>(key))) {
+      Keyed<K, Acc> fresh{key, Acc{}};
+      add_(fresh.value, std::as_const(in[i]));
+      if (out.full()) {
+        out_.flush();
+        std::fill(std::begin(slots_), std::end(slots_), kEmpty);
+      }
+      slots_[place] = static_cast<std::uint16_t>(out.size());
+      out_.emit(std::move(fresh), in.times()[i], in.seen(i));
+    } else {
+      add_(out[slots_[place]].value, std::as_const(in[i]));
+      out.times()[slots_[place]] = std::max(out.times()[slots_[place]], in.times()[i]);
+    }
+  }
+
+  KeyFn key_;
+  AddFn add_;
+  Emitter<Keyed<K, Acc>> out_;
+  std::uint16_t slots_[kSlots];
+};
+
+}  // namespace weir

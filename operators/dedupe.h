@@ -1,0 +1,106 @@
+// dedupe: drops a record whose key was seen within the time to live, in event time: a record of
+// time t is a repeat when a kept record of its key has a time s with |t - s| < ttl. Judged in the
+// order of arrival; a kept time is forgotten once event time has passed s + ttl, when no record in
+// time can be within reach of it any more. Port 0: first ones. Port 1, late: records so late that
+// what they might repeat is forgotten.
+#pragma once
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+#include "weir/operators/contract.h"
+#include "weir/runtime/keyed_operator.h"
+
+namespace weir {
+
+struct DedupeOptions {
+  Duration ttl{std::chrono::hours(24)};
+  std::uint32_t parallelism = 0;
+};
+
+/// The kept times of a key. Almost always one; more only within disorder longer than the ttl.
+struct SeenTimes {
+  std::int64_t first_ms = INT64_MIN;
+  std::vector<std::int64_t> more;
+  static constexpr std::int64_t kNone = INT64_MIN;
+
+  bool within(std::int64_t time_ms, std::int64_t ttl_ms) const;
+  void add(std::int64_t time_ms);
+  /// Forgets times at or before `until_ms`; true when none is left.
+  bool forget(std::int64_t until_ms);
+};
+WEIR_DESCRIBE(SeenTimes, first_ms, more);
+
+template <class K, class T, class KeyFn>
+class DedupeOperator final : public KeyedOperator<K, SeenTimes> {
+  using Base = KeyedOperator<K, SeenTimes>;
+  using Entry = typename Base::Entry;
+
+ public:
+  DedupeOperator(KeyFn key, DedupeOptions options)
+      : key_(std::move(key)), ttl_ms_(options.ttl.count()) {}
+
+  Status open(OperatorContext& context) override {
+    WEIR_TRY(Base::open(context));
+    late_.open(context, 1);
+    return {};
+  }
+
+  void on_batch(std::uint32_t, BatchBase& base) override {
+    auto& batch = static_cast<Batch<T>&>(base);
+    const std::size_t rows = batch.size();
+    this->context_->metrics->records_in.add(rows);
+    const std::uint64_t* hashes = batch.hashes();
+    for (std::size_t i = 0; i < rows; ++i) this->table_->prefetch(hashes[i]);
+    const std::int64_t forgotten = to_millis(this->context_->watermark);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const std::int64_t time = batch.times()[i];
+      if (to_millis(saturating_add(from_millis(time), Duration(ttl_ms_))) <= forgotten)
+          [[unlikely]] {
+        late_.take(batch[i], time, std::max(forgotten, batch.seen(i)));
+        continue;
+      }
+      auto& entry = this->fetch(hashes[i], std::invoke(key_, std::as_const(batch[i])), time);
+      if (entry.value().within(time, ttl_ms_)) continue;
+      entry.value().add(time);
+      this->queue(false).add(time + ttl_ms_, entry.hash);
+      batch.keep(i, kept++);
+    }
+    this->context_->metrics->duplicates.add(rows - kept);
+    batch.truncate(kept);
+    this->context_->metrics->records_out.add(kept);
+    this->context_->outputs[0].push(batch);
+    late_.flush();
+  }
+
+  Status replay(const DeadLetter& letter) override {
+    return replay_record<T>(*this->context_, letter, [this](Batch<T>& batch) {
+      batch.hashes()[0] = hash_key(static_cast<K>(std::invoke(key_, std::as_const(batch[0]))));
+      on_batch(0, batch);
+    });
+  }
+
+ protected:
+  bool on_time(Entry& entry, EventTime time) override {
+    const std::int64_t until = to_millis(time) - ttl_ms_;
+    if (!entry.value().within(until, 1)) return false;
+    this->table_->touch(entry);
+    if (entry.value().forget(until)) this->remove_after_call();
+    return true;
+  }
+  void on_restored(Entry& entry) override {
+    const SeenTimes& seen = entry.value();
+    if (seen.first_ms != SeenTimes::kNone)
+      this->queue(false).add(seen.first_ms + ttl_ms_, entry.hash);
+    for (const std::int64_t time : seen.more) this->queue(false).add(time + ttl_ms_, entry.hash);
+  }
+
+ private:
+  KeyFn key_;
+  std::int64_t ttl_ms_;
+  LateOutput<T> late_;
+};
+
+}  // namespace weir

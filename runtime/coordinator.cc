@@ -1,0 +1,309 @@
+// Events, splits, dead letters and the end of a job; see coordinator.h. Checkpoints are in
+// coordinator_checkpoint.cc.
+#include "weir/runtime/coordinator.h"
+
+#include <algorithm>
+
+#include "weir/base/log.h"
+#include "weir/runtime/source_splits.h"
+
+namespace weir {
+
+Coordinator::Coordinator(const Graph& graph, const Plan& plan, JobIdentity identity,
+                         CoordinatorOptions options, Environment& env, CheckpointStore& store,
+                         const Manifest* restored)
+    : graph_(graph),
+      plan_(plan),
+      identity_(std::move(identity)),
+      options_(options),
+      env_(env),
+      store_(store) {
+  if (restored == nullptr) return;
+  last_completed_ = restored->id;
+  letters_ = restored->dead_letters;
+  for (const StepManifest& step : restored->steps) {
+    base_counters_[step.name] = step.counters;
+  }
+}
+
+Coordinator::~Coordinator() {
+  WEIR_CHECK(io_under_way_ == 0, "a coordinator was destroyed while its I/O was under way");
+}
+
+void Coordinator::post(std::function<void()> event) {
+  {
+    const std::lock_guard lock(mutex_);
+    inbox_.push_back(std::move(event));
+  }
+  wake_.notify_one();
+}
+
+void Coordinator::add_task(TaskEntry entry) { tasks_.push_back(std::move(entry)); }
+
+TaskEntry* Coordinator::task_of(std::uint32_t vertex, std::uint32_t subtask) {
+  for (TaskEntry& task : tasks_) {
+    if (task.vertex == vertex && task.subtask == subtask) return &task;
+  }
+  return nullptr;
+}
+
+void Coordinator::known_splits(const std::string& step, std::uint32_t subtask,
+                               const std::vector<std::string>& ids) {
+  const GraphStep* source = graph_.find(step);
+  auto& splits = splits_[source->id];
+  if (!splits) splits = std::make_unique<SourceSplits>(plan_.parallelism_of[source->id]);
+  for (const std::string& id : ids) splits->assigned(id, subtask);
+}
+
+void Coordinator::start() {
+  std::set<TaskId> ids;
+  for (const TaskEntry& task : tasks_) ids.insert(task.id);
+  protocol_ = std::make_unique<CheckpointProtocol>(options_.checkpoints, ids, identity_.attempt,
+                                                   last_completed_.load());
+  completed_at_ = env_.clock->steady_now().time_since_epoch().count();
+  started_ = true;
+  if (options_.replay_only) return;
+  for (const GraphStep& step : graph_.steps()) {
+    if (!step.source) continue;
+    auto& splits = splits_[step.id];
+    if (!splits) splits = std::make_unique<SourceSplits>(plan_.parallelism_of[step.id]);
+    discover(step.id);
+  }
+}
+
+bool Coordinator::step() {
+  std::vector<std::function<void()>> events;
+  {
+    const std::lock_guard lock(mutex_);
+    events.swap(inbox_);
+  }
+  for (auto& event : events) event();
+  if (!started_ || state_ != State::running) return !events.empty();
+  const SteadyTime now = env_.clock->steady_now();
+  for (auto& [step, splits] : splits_) {
+    if (splits->due(now)) discover(step);
+  }
+  align_sources();
+  check_dead_letters();
+  poll_checkpoints(now);
+  finish_if_done();
+  return !events.empty();
+}
+
+void Coordinator::wait(std::chrono::milliseconds limit) {
+  std::chrono::nanoseconds pause = limit;
+  if (started_ && state_ == State::running) {
+    const auto due = protocol_->next_deadline() - env_.clock->steady_now();
+    pause = std::clamp<std::chrono::nanoseconds>(due, std::chrono::microseconds(100), pause);
+  }
+  std::unique_lock lock(mutex_);
+  wake_.wait_for(lock, pause, [this] { return !inbox_.empty(); });
+}
+
+void Coordinator::fail(Error error) {
+  if (state_ == State::failed) return;  // also an ended job fails when its commits do
+  state_ = State::failed;
+  failure_ = std::move(error);
+  for (Done& done : current_done_) done(failure_);
+  for (auto& [kind, done] : waiting_) done(failure_);
+  for (Done& done : replay_done_) done(failure_);
+  current_done_.clear();
+  waiting_.clear();
+  replay_done_.clear();
+}
+
+// ---- splits -------------------------------------------------------------------------------------
+
+void Coordinator::discover(StepId id) {
+  const GraphStep& step = graph_.step(id);
+  splits_[id]->looking(env_.clock->steady_now(), step.source->discovery_interval);
+  ++io_under_way_;
+  env_.io->post([this, id, &step] {
+    const SourceContext context{&env_, step.name, 0, plan_.parallelism_of[id]};
+    auto found = step.source->discover(context);
+    post([this, id, found = std::move(found)]() mutable {
+      --io_under_way_;
+      splits_found(id, std::move(found));
+    });
+  });
+}
+
+void Coordinator::splits_found(StepId id, Result<std::vector<std::string>> found) {
+  if (state_ != State::running) return;
+  const GraphStep& step = graph_.step(id);
+  if (!found.ok()) {
+    fail({found.error().code, "Source '" + step.name + "': " + found.error().message,
+          found.error().retryable});
+    return;
+  }
+  SourceSplits& splits = *splits_[id];
+  const bool first = !splits.announced();
+  const bool complete = !step.source->discovery_interval;
+  const auto fresh = splits.assign_new(*found);
+  for (std::uint32_t subtask = 0; subtask < fresh.size(); ++subtask) {
+    if (fresh[subtask].empty() && !first) continue;
+    task_of(plan_.vertex_of[id], subtask)->gateway->add_splits(step.name, fresh[subtask], complete);
+  }
+}
+
+/// Sources of one group wait for the one that lies furthest back in event time.
+void Coordinator::align_sources() {
+  const SteadyTime now = env_.clock->steady_now();
+  if (now - last_alignment_ < std::chrono::milliseconds(20)) return;
+  last_alignment_ = now;
+  std::map<std::string, std::int64_t> slowest;
+  const auto for_each_source = [&](auto&& visit) {
+    for (TaskEntry& task : tasks_) {
+      for (const Task::StepView& view : task.steps) {
+        if (view.step->source && !view.step->source->alignment_group.empty()) visit(task, view);
+      }
+    }
+  };
+  for_each_source([&](TaskEntry&, const Task::StepView& view) {
+    auto [place, fresh] = slowest.try_emplace(view.step->source->alignment_group, INT64_MAX);
+    place->second = std::min(place->second, view.metrics->watermark_ms.load());
+  });
+  for_each_source([&](TaskEntry& task, const Task::StepView& view) {
+    const std::int64_t least = slowest[view.step->source->alignment_group];
+    // Before every source has said where it is, none may run away.
+    task.gateway->limit_event_time(
+        view.step->name, saturating_add(from_millis(least), view.step->source->alignment_drift));
+  });
+}
+
+// ---- dead letters
+// ---------------------------------------------------------------------------------
+
+void Coordinator::check_dead_letters() {
+  if (options_.max_dead_letters == UINT64_MAX && options_.max_dead_letter_share >= 1.0) return;
+  std::uint64_t letters = 0, read = 0;
+  std::string steps;
+  for (const TaskEntry& task : tasks_) {
+    for (const Task::StepView& view : task.steps) {
+      const std::uint64_t here = view.metrics->dead_letters.get();
+      letters += here;
+      if (here > 0) steps += " " + view.step->name + "=" + std::to_string(here);
+      if (view.step->source) read += view.metrics->records_in.get() + here;
+    }
+  }
+  const bool too_many = letters > options_.max_dead_letters;
+  const bool too_often =
+      read >= 1000 &&
+      static_cast<double>(letters) > options_.max_dead_letter_share * static_cast<double>(read);
+  if (!too_many && !too_often) return;
+  fail({ErrorCode::user_code,
+        "Too many dead letters: " + std::to_string(letters) + " of " + std::to_string(read) +
+            " records since the start, by step:" + steps +
+            ". Those up to the last checkpoint can be looked at with 'weir dlq list'; mend the "
+            "input or the job, or raise the ceiling (--max-dead-letters, "
+            "--max-dead-letter-share)."});
+}
+
+std::uint32_t Coordinator::owner_of(const DeadLetter& letter, std::uint32_t vertex) const {
+  const std::uint32_t parallelism = plan_.vertices[vertex].parallelism;
+  if (!letter.keyed) return 0;
+  const std::uint32_t group = key_group_of(letter.key_hash, identity_.max_parallelism);
+  for (std::uint32_t i = 0; i < parallelism; ++i) {
+    if (key_groups_of(i, parallelism, identity_.max_parallelism).contains(group)) return i;
+  }
+  return 0;
+}
+
+Status Coordinator::send_letters(const std::vector<DeadLetter>& letters, bool drop) {
+  if (state_ != State::running) return Error{ErrorCode::cancelled, "The job is no longer running"};
+  std::map<std::pair<TaskEntry*, std::string>, std::vector<DeadLetter>> groups;
+  for (const DeadLetter& letter : letters) {
+    const GraphStep* step = graph_.find(letter.step);
+    if (step == nullptr) {
+      return Error{ErrorCode::not_found, "Dead letter " + letter.id + " belongs to step '" +
+                                             letter.step + "', which this job does not have"};
+    }
+    const std::uint32_t vertex = plan_.vertex_of[step->id];
+    groups[{task_of(vertex, owner_of(letter, vertex)), letter.step}].push_back(letter);
+  }
+  for (auto& [place, group] : groups) {
+    const auto& [task, step] = place;
+    if (drop) {
+      task->gateway->drop_letters(step, std::move(group));
+    } else {
+      for (const DeadLetter& letter : group) replaying_.insert(letter.id);
+      task->gateway->replay(step, std::move(group));
+    }
+  }
+  return {};
+}
+
+void Coordinator::request_replay(std::vector<DeadLetter> letters, Done done) {
+  post([this, letters = std::move(letters), done = std::move(done)] {
+    if (Status sent = send_letters(letters, false); !sent.ok()) {
+      done(sent.error());
+      return;
+    }
+    replay_done_.push_back(done);
+    if (replaying_.empty()) replayed("", {});
+  });
+}
+
+void Coordinator::request_drop(std::vector<DeadLetter> letters, Done done) {
+  post([this, letters = std::move(letters), done = std::move(done)] {
+    if (Status sent = send_letters(letters, true); !sent.ok()) {
+      done(sent.error());
+      return;
+    }
+    waiting_.emplace_back(CheckpointKind::periodic, done);
+    protocol_->request(CheckpointKind::periodic);
+  });
+}
+
+void Coordinator::replayed(const std::string& id, const Status& status) {
+  post([this, id, status] {
+    replaying_.erase(id);
+    if (!status.ok() && !replay_failure_) replay_failure_ = status.error();
+    if (!replaying_.empty()) return;
+    // The effect of a replay is durable with the next checkpoint that begins now.
+    for (Done& done : std::exchange(replay_done_, {})) {
+      waiting_.emplace_back(CheckpointKind::periodic,
+                            [done, failure = replay_failure_](Result<Manifest> result) {
+                              done(result.ok() && failure ? Result<Manifest>(*failure) : result);
+                            });
+      protocol_->request(CheckpointKind::periodic);
+    }
+    replay_failure_.reset();
+  });
+}
+
+// ---- tasks
+// ----------------------------------------------------------------------------------------
+
+void Coordinator::task_restored(TaskId task) {
+  post([this, task] { protocol_->task_restored(task, identity_.attempt); });
+}
+
+void Coordinator::task_drained(TaskId task) {
+  post([this, task] { drained_.insert(task); });
+}
+
+void Coordinator::task_failed(TaskId task, Error why) {
+  post([this, task, why = std::move(why)] {
+    std::string steps;
+    for (const TaskEntry& entry : tasks_) {
+      if (entry.id != task) continue;
+      for (const StepId step : plan_.vertices[entry.vertex].steps) {
+        steps += (steps.empty() ? "" : ", ") + graph_.step(step).name;
+      }
+    }
+    fail({why.code, why.message + " (in the task of " + steps + ")", why.retryable});
+  });
+}
+
+void Coordinator::finish_if_done() {
+  if (ending_ && io_under_way_ == 0) {
+    state_ = *ending_;
+    return;
+  }
+  if (final_requested_ || options_.replay_only || drained_.size() < tasks_.size()) return;
+  final_requested_ = true;
+  protocol_->request(CheckpointKind::final_);
+}
+
+}  // namespace weir

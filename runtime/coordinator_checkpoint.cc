@@ -1,0 +1,199 @@
+// Checkpoints as the coordinator carries them out; see coordinator.h and checkpoint/protocol.h.
+#include <algorithm>
+
+#include "weir/base/failpoint.h"
+#include "weir/base/log.h"
+#include "weir/runtime/coordinator.h"
+#include "weir/runtime/source_splits.h"
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kMaxLetterRuns = 24;  // then those of a step are merged into one
+
+bool ends_the_job(CheckpointKind kind) {
+  return kind == CheckpointKind::stop || kind == CheckpointKind::final_;
+}
+
+}  // namespace
+
+void Coordinator::request_checkpoint(CheckpointKind kind, Done done) {
+  post([this, kind, done = std::move(done)] {
+    if (state_ != State::running) {
+      done(Error{ErrorCode::cancelled, "The job is no longer running"});
+      return;
+    }
+    waiting_.emplace_back(kind, done);
+    protocol_->request(kind);
+  });
+}
+
+void Coordinator::poll_checkpoints(SteadyTime now) {
+  if (ending_) return;
+  if (const auto outcome = protocol_->expire(now);
+      outcome != CheckpointProtocol::FailOutcome::ignored) {
+    checkpoint_failed(outcome, {ErrorCode::io, "it took longer than its time-out", true});
+  }
+  if (const auto next = protocol_->poll(now)) trigger(*next);
+}
+
+void Coordinator::trigger(CheckpointProtocol::Trigger next) {
+  current_ = next;
+  parts_.clear();
+  auto wanted = std::stable_partition(waiting_.begin(), waiting_.end(), [&](const auto& w) {
+    return w.first != next.kind && w.first != CheckpointKind::periodic;
+  });
+  for (auto it = wanted; it != waiting_.end(); ++it) current_done_.push_back(std::move(it->second));
+  waiting_.erase(wanted, waiting_.end());
+  WEIR_FAILPOINT("coordinator.trigger");
+  for (TaskEntry& task : tasks_) {
+    const bool has_source = std::any_of(
+        plan_.vertices[task.vertex].steps.begin(), plan_.vertices[task.vertex].steps.end(),
+        [&](StepId id) { return graph_.step(id).source.has_value(); });
+    if (has_source) task.gateway->trigger_checkpoint(next.id, ends_the_job(next.kind));
+  }
+}
+
+void Coordinator::checkpoint_done(TaskId task, CheckpointId id, std::vector<StepPart> parts,
+                                  std::vector<std::string> obsolete_files) {
+  post([this, task, id, parts = std::move(parts), obsolete = std::move(obsolete_files)]() mutable {
+    obsolete_files_.insert(obsolete.begin(), obsolete.end());
+    on_ack(task, id, std::move(parts));
+  });
+}
+
+void Coordinator::on_ack(TaskId task, CheckpointId id, std::vector<StepPart> parts) {
+  // Letters have left their task, so they are kept even when this checkpoint has been given up.
+  for (StepPart& part : parts) {
+    for (RunInfo& run : part.dead_letters) letters_.push_back(std::move(run));
+  }
+  if (state_ != State::running || id != current_.id) return;
+  parts_[task] = std::move(parts);
+  switch (protocol_->acknowledge(task, identity_.attempt, id)) {
+    case CheckpointProtocol::AckOutcome::complete:
+      assemble_and_write();
+      return;
+    case CheckpointProtocol::AckOutcome::ignored:
+    case CheckpointProtocol::AckOutcome::waiting:
+      return;
+  }
+}
+
+void Coordinator::assemble_and_write() {
+  auto manifest = std::make_shared<Manifest>();
+  manifest->job = identity_.job;
+  manifest->run_id = identity_.run_id;
+  manifest->id = current_.id;
+  manifest->attempt = identity_.attempt_name;
+  manifest->completed_at = env_.clock->wall_now();
+  manifest->max_parallelism = identity_.max_parallelism;
+  manifest->finished = current_.kind == CheckpointKind::final_;
+  manifest->config = identity_.config;
+  manifest->dead_letters = letters_;
+  std::map<std::string, StepManifest> steps;
+  for (auto& [task, parts] : parts_) {
+    for (StepPart& part : parts) {
+      StepManifest& step = steps[part.step];
+      step.subtasks.push_back(std::move(part.manifest));
+      for (const auto& [name, value] : part.counters) step.counters[name] += value;
+    }
+  }
+  for (auto& [name, step] : steps) {
+    const GraphStep& graph_step = *graph_.find(name);
+    step.name = name;
+    step.kind = graph_step.kind;
+    step.key_schema = graph_step.key_schema;
+    step.state_schema = graph_step.state_schema;
+    step.parallelism = plan_.parallelism_of[graph_step.id];
+    for (const auto& [counter, value] : base_counters_[name]) step.counters[counter] += value;
+    std::sort(step.subtasks.begin(), step.subtasks.end(),
+              [](const auto& a, const auto& b) { return a.index < b.index; });
+    manifest->steps.push_back(std::move(step));
+  }
+  ++io_under_way_;
+  env_.io->post([this, manifest] {
+    WEIR_FAILPOINT("coordinator.before_manifest");
+    Status status = store_.commit(*manifest);
+    WEIR_FAILPOINT("coordinator.after_manifest");
+    post([this, manifest, status] {
+      --io_under_way_;
+      completed(manifest, status);
+    });
+  });
+}
+
+void Coordinator::completed(const std::shared_ptr<Manifest>& manifest, Status status) {
+  const SteadyTime now = env_.clock->steady_now();
+  if (!status.ok()) {
+    if (status.error().code == ErrorCode::fsync_failed) {
+      fail(status.error());
+      return;
+    }
+    checkpoint_failed(protocol_->manifest_failed(manifest->id, now), status.error());
+    return;
+  }
+  protocol_->manifest_written(manifest->id, now);
+  last_completed_ = manifest->id;
+  completed_at_ = now.time_since_epoch().count();
+  WEIR_FAILPOINT("coordinator.before_complete");
+  for (TaskEntry& task : tasks_) task.gateway->checkpoint_complete(manifest->id);
+  for (Done& done : std::exchange(current_done_, {})) done(*manifest);
+  if (ends_the_job(current_.kind)) {
+    ending_ = current_.kind == CheckpointKind::final_ ? State::finished : State::stopped;
+  }
+  collect_garbage();
+}
+
+void Coordinator::checkpoint_declined(TaskId task, CheckpointId id, Error why) {
+  post([this, task, id, why = std::move(why)] {
+    if (state_ != State::running) return;
+    checkpoint_failed(protocol_->decline(task, identity_.attempt, id), why);
+  });
+}
+
+void Coordinator::checkpoint_failed(CheckpointProtocol::FailOutcome outcome, const Error& why) {
+  if (outcome == CheckpointProtocol::FailOutcome::ignored) return;
+  const std::string text =
+      "checkpoint " + std::to_string(current_.id) + " was given up: " + why.message;
+  if (outcome == CheckpointProtocol::FailOutcome::job_must_fail) {
+    fail({why.code, "Too many checkpoints failed in a row; " + text, true});
+    return;
+  }
+  log_warn("coordinator", text + " The job goes on and will try again.");
+  for (Done& done : std::exchange(current_done_, {})) done(Error{why.code, text, why.retryable});
+  if (current_.kind == CheckpointKind::final_) final_requested_ = false;
+}
+
+/// Deletes old checkpoints, and merges the runs of dead letters when there are many.
+void Coordinator::collect_garbage() {
+  auto dropped = std::make_shared<std::set<std::string>>(obsolete_files_);
+  const CheckpointId id = last_completed_.load();
+  ++io_under_way_;
+  env_.io->post([this, dropped] {
+    store_.collect_garbage(options_.keep_checkpoints, identity_.attempt_name, *dropped);
+    post([this] { --io_under_way_; });
+  });
+  if (letters_.size() >= kMaxLetterRuns && !merging_letters_) merge_letters(id);
+}
+
+void Coordinator::merge_letters(CheckpointId id) {
+  merging_letters_ = true;
+  const std::vector<RunInfo> inputs = letters_;
+  const std::string file =
+      "letters-" + std::to_string(id) + "-" + identity_.attempt_name + "-merged.sst";
+  ++io_under_way_;
+  env_.io->post([this, inputs, file] {
+    auto merged = merge_runs(store_.storage(), store_.runs_folder(), inputs, file, true);
+    post([this, inputs, merged = std::move(merged)]() mutable {
+      --io_under_way_;
+      merging_letters_ = false;
+      if (!merged.ok()) return;  // the inputs are still there
+      for (const RunInfo& input : inputs) obsolete_files_.insert(input.file);
+      letters_.erase(letters_.begin(),
+                     letters_.begin() + static_cast<std::ptrdiff_t>(inputs.size()));
+      letters_.insert(letters_.begin(), std::move(*merged));
+    });
+  });
+}
+
+}  // namespace weir

@@ -1,0 +1,79 @@
+// One attempt to run a job in this process: all tasks of a plan, the channels between them, and
+// their coordinator, built and restored but driven by nobody yet. Threads drive it in production
+// (worker.h), a seeded loop does in simulation.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "weir/checkpoint/store.h"
+#include "weir/runtime/coordinator.h"
+#include "weir/runtime/plan.h"
+#include "weir/runtime/task.h"
+
+namespace weir {
+
+struct DeploymentOptions {
+  CoordinatorOptions coordinator;
+  std::string job_version;
+  std::size_t channel_capacity = 8;  ///< batches
+  Duration batch_timeout{2};
+  /// Makes a channel; tests put one that is full at random moments here.
+  std::function<std::unique_ptr<Channel>(std::size_t capacity)> make_channel = make_local_channel;
+};
+
+class Deployment {
+ public:
+  /// Builds all tasks and restores them from `restore` (null: a fresh start). Calls `prepare` of
+  /// the sinks. Blocks on disk.
+  static Result<std::unique_ptr<Deployment>> create(const Graph& graph, const Plan& plan,
+                                                    const JobIdentity& identity,
+                                                    DeploymentOptions options, Environment& env,
+                                                    CheckpointStore& store,
+                                                    const RestorePoint* restore);
+  ~Deployment();
+
+  const std::vector<std::unique_ptr<Task>>& tasks() const { return tasks_; }
+  Coordinator& coordinator() { return *coordinator_; }
+  /// Every task has seen the last checkpoint and committed what it made due. Thread-safe; a
+  /// moment's truth unless the job has ended.
+  bool quiescent() const;
+
+ private:
+  Deployment(const Graph& graph, const Plan& plan, const JobIdentity& identity,
+             DeploymentOptions options, Environment& env, CheckpointStore& store)
+      : graph_(graph),
+        plan_(plan),
+        identity_(identity),
+        options_(std::move(options)),
+        env_(env),
+        store_(store) {}
+  Status build(const RestorePoint* restore);
+  void make_tasks();
+  void connect();
+  Status prepare_sinks(const RestorePoint* restore);
+  Status restore_all(const RestorePoint& restore);
+  Status restore_step(const RestorePoint& restore, const StepManifest& step);
+
+  const Graph& graph_;
+  const Plan& plan_;
+  JobIdentity identity_;
+  DeploymentOptions options_;
+  Environment& env_;
+  CheckpointStore& store_;
+  std::vector<std::unique_ptr<Channel>> channels_;
+  std::vector<std::unique_ptr<Task>> tasks_;
+  std::vector<std::vector<Task*>> by_vertex_;
+  std::unique_ptr<Coordinator> coordinator_;
+};
+
+/// All items of a step in a checkpoint, from all its subtasks.
+Result<std::vector<StateItem>> read_items(Storage& storage, const std::string& runs_folder,
+                                          const StepManifest& step);
+
+/// Says whether `manifest` can be restored into `graph`: every step with state is still there
+/// (unless `allow_dropped_state`), with compatible schemas.
+Status check_restore(const Graph& graph, const Manifest& manifest, bool allow_dropped_state);
+
+}  // namespace weir

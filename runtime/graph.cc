@@ -1,0 +1,129 @@
+// Checks and pictures of the logical graph; see graph.h.
+#include "weir/runtime/graph.h"
+
+#include <algorithm>
+
+namespace weir {
+namespace {
+
+std::string place_text(const std::source_location& place) {
+  return std::string(place.file_name()) + ":" + std::to_string(place.line());
+}
+
+bool good_name(std::string_view name) {
+  return !name.empty() && name.size() <= 100 &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return std::isalnum(c) || c == '_' || c == '-' || c == '.';
+         });
+}
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c == '\n' ? ' ' : c;
+  }
+  return out + "\"";
+}
+
+}  // namespace
+
+GraphError::GraphError(const std::string& step, const std::source_location& place,
+                       const std::string& what)
+    : std::runtime_error(place_text(place) + ": " + (step.empty() ? "" : "step '" + step + "': ") +
+                         what) {}
+
+const char* to_string(Exchange exchange) {
+  switch (exchange) {
+    case Exchange::forward:
+      return "forward";
+    case Exchange::hash:
+      return "by key";
+    case Exchange::rebalance:
+      return "rebalance";
+  }
+  return "?";
+}
+
+StepId Graph::add(GraphStep step) {
+  if (!good_name(step.name)) {
+    throw GraphError(step.name, step.place,
+                     step.name.empty() ? "every step needs a name; its state is kept under it"
+                                       : "a name has 1 to 100 letters, digits, '_', '-' or '.'");
+  }
+  if (!names_.insert(step.name).second) {
+    throw GraphError(step.name, step.place,
+                     "the name is taken by the step at " + place_text(find(step.name)->place) +
+                         "; names key the state of steps and must be unique");
+  }
+  step.id = static_cast<StepId>(steps_.size());
+  for (const GraphEdge& edge : step.inputs) {
+    // Streams are values that exist before they are used, so an edge back can only be a mistake.
+    if (edge.from >= steps_.size()) {
+      throw GraphError(step.name, step.place, "its input comes from a later step: a cycle");
+    }
+    consume(edge.from, edge.port);
+  }
+  steps_.push_back(std::move(step));
+  return steps_.back().id;
+}
+
+const GraphStep* Graph::find(std::string_view name) const {
+  for (const GraphStep& step : steps_) {
+    if (step.name == name) return &step;
+  }
+  return nullptr;
+}
+
+void Graph::check() const {
+  const bool has_source = std::any_of(steps_.begin(), steps_.end(),
+                                      [](const GraphStep& s) { return s.source.has_value(); });
+  if (!has_source) {
+    throw GraphError("", steps_.empty() ? std::source_location::current() : steps_[0].place,
+                     "the job has no source; begin with job.source(name, source, options)");
+  }
+  for (const GraphStep& step : steps_) {
+    for (const GraphPort& port : step.outputs) {
+      if (port.consumed || port.optional) continue;
+      throw GraphError(step.name, step.place,
+                       "nobody takes its " + (port.name.empty() ? "" : "'" + port.name + "' ") +
+                           "stream of " + port.type + "; end it with .sink(...) or .discard()");
+    }
+  }
+}
+
+std::string Graph::to_text() const {
+  std::string out;
+  for (const GraphStep& step : steps_) {
+    out += step.name + "  (" + step.kind +
+           (step.parallelism ? ", parallelism " + std::to_string(step.parallelism) : "") + ")";
+    if (!step.description.empty()) out += "  " + step.description;
+    out += "\n";
+    for (const GraphEdge& edge : step.inputs) {
+      const GraphStep& from = steps_[edge.from];
+      const std::string& port = from.outputs[edge.port].name;
+      out += "    <- " + from.name + (port.empty() ? "" : "." + port) + "  " +
+             to_string(edge.exchange) + "\n";
+    }
+  }
+  return out;
+}
+
+std::string Graph::to_dot() const {
+  std::string out = "digraph job {\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n";
+  for (const GraphStep& step : steps_) {
+    out +=
+        "  " + quoted(step.name) + " [label=" + quoted(step.name + " (" + step.kind + ")") + "];\n";
+    for (const GraphEdge& edge : step.inputs) {
+      const GraphStep& from = steps_[edge.from];
+      std::string label = edge.exchange == Exchange::forward ? "" : to_string(edge.exchange);
+      const std::string& port = from.outputs[edge.port].name;
+      if (!port.empty()) label = port + (label.empty() ? "" : ", ") + label;
+      out += "  " + quoted(from.name) + " -> " + quoted(step.name) +
+             (label.empty() ? "" : " [label=" + quoted(label) + "]") + ";\n";
+    }
+  }
+  return out + "}\n";
+}
+
+}  // namespace weir

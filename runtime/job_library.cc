@@ -1,0 +1,93 @@
+// Loading job libraries; see job_library.h.
+#include "weir/runtime/job_library.h"
+
+#include <dlfcn.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "weir/base/hash.h"
+#include "weir/base/path.h"
+#include "weir/base/storage.h"
+
+namespace weir {
+namespace {
+
+std::string cache_folder() {
+  if (const char* folder = std::getenv("XDG_CACHE_HOME"); folder && *folder) {
+    return std::string(folder) + "/weir/jobs";
+  }
+  if (const char* home = std::getenv("HOME"); home && *home) {
+    return std::string(home) + "/.cache/weir/jobs";
+  }
+  return "/tmp/weir-jobs-" + std::to_string(getuid());
+}
+
+/// Copies the library to a path that is named by its content.
+Result<std::string> copy_by_content(const std::string& bytes, const std::string& version) {
+  auto storage = make_posix_storage();
+  const std::string folder = cache_folder();
+  const std::string copy = folder + "/" + version + ".so";
+  WEIR_ASSIGN(const bool there, storage->exists(copy));
+  if (there) {
+    auto old = read_file(*storage, copy);
+    if (old.ok() && *old == bytes) return copy;
+  }
+  WEIR_TRY(storage->make_dirs(folder));
+  const std::string temporary = copy + "." + std::to_string(getpid());
+  WEIR_ASSIGN(auto file, storage->create(temporary));
+  WEIR_TRY(file->append(bytes));
+  WEIR_TRY(file->close());
+  WEIR_TRY(storage->rename(temporary, copy));
+  return copy;
+}
+
+}  // namespace
+
+Result<JobLibrary> load_job_library(const std::string& path) {
+  auto storage = make_posix_storage();
+  auto bytes = read_file(*storage, path);
+  if (!bytes.ok()) {
+    return Error{bytes.error().code,
+                 "Cannot read the job library " + path + ": " + bytes.error().message};
+  }
+  if (bytes->substr(0, 4) !=
+      "\x7f"
+      "ELF") {
+    return Error{ErrorCode::invalid_argument,
+                 path + " is not a shared library; build it with add_weir_job(NAME sources...)"};
+  }
+  JobLibrary library;
+  library.path = path;
+  library.version = content_hash(*bytes).hex();
+  std::string_view name = file_name(path);
+  library.name = std::string(name.substr(0, name.rfind(".so")));
+  WEIR_ASSIGN(const std::string copy, copy_by_content(*bytes, library.version));
+  void* handle = dlopen(copy.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    return Error{ErrorCode::incompatible,
+                 "Cannot load the job library " + path + ": " + dlerror() +
+                     ". If a symbol of weir is missing, build the job again with this Weir."};
+  }
+  library.entry = static_cast<const JobEntry*>(dlsym(handle, "weir_job_entry"));
+  if (library.entry == nullptr) {
+    return Error{ErrorCode::incompatible,
+                 path + " is a shared library but no job: it has no WEIR_JOB(function)"};
+  }
+  if (library.entry->abi != kJobAbi) {
+    return Error{ErrorCode::incompatible,
+                 path + " was built for job interface " + std::to_string(library.entry->abi) +
+                     ", this Weir has " + std::to_string(kJobAbi) + ". Build the job again."};
+  }
+  if (std::string_view(library.entry->build_id) != WEIR_BUILD_ID) {
+    return Error{ErrorCode::incompatible,
+                 path + " was built with other headers or another compiler (build " +
+                     library.entry->build_id + ", this Weir is " + WEIR_BUILD_ID +
+                     "). Build the job again with this Weir."};
+  }
+  return library;
+}
+
+}  // namespace weir

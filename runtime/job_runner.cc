@@ -1,0 +1,338 @@
+// Running a job with threads, restarting it after failures that may heal; see run.h.
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+
+#include "weir/base/hash.h"
+#include "weir/base/log.h"
+#include "weir/checkpoint/store.h"
+#include "weir/runtime/deployment.h"
+#include "weir/runtime/run.h"
+#include "weir/runtime/worker.h"
+
+namespace weir {
+namespace {
+
+std::string random_name() { return Hash128{entropy_seed(), entropy_seed()}.hex().substr(0, 12); }
+
+/// A folder that disappears with this object; for runs without a state folder.
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(Storage& storage) : storage_(storage) {
+    const char* base = std::getenv("TMPDIR");
+    path_ = std::string(base && *base ? base : "/tmp") + "/weir-" + random_name();
+  }
+  ~TemporaryFolder() { static_cast<void>(storage_.remove_all(path_)); }
+  const std::string& path() const { return path_; }
+
+ private:
+  Storage& storage_;
+  std::string path_;
+};
+
+class LocalJobRunner final : public JobRunner {
+ public:
+  LocalJobRunner(Job job, RunOptions options)
+      : job_(std::move(job)),
+        options_(std::move(options)),
+        clock_(make_system_clock()),
+        storage_(make_posix_storage()),
+        io_(make_io_pool(std::max(2u, std::thread::hardware_concurrency()))) {
+    env_ = {clock_.get(), storage_.get(), io_.get(), entropy_seed()};
+  }
+  ~LocalJobRunner() override {
+    end_attempt();
+    io_.reset();  // before what its work uses
+  }
+
+  Status open();
+  const Job& job() const override { return job_; }
+  const RunOptions& options() const override { return options_; }
+  const Manifest* restored_from() const override {
+    return restore_ ? &restore_->manifest : nullptr;
+  }
+
+  Result<RunResult> run() override;
+  void stop() override {
+    ask([](Coordinator& c) {
+      c.request_checkpoint(CheckpointKind::stop, [](Result<Manifest>) {});
+    });
+  }
+  void cancel() override { cancelled_ = true; }
+  void savepoint(const std::string& path, bool stop, Done done) override;
+  void replay(std::vector<DeadLetter> letters, Done done) override {
+    if (!ask([&](Coordinator& c) { c.request_replay(std::move(letters), done); }))
+      not_running(done);
+  }
+  void drop(std::vector<DeadLetter> letters, Done done) override {
+    if (!ask([&](Coordinator& c) { c.request_drop(std::move(letters), done); })) not_running(done);
+  }
+  JobStatus status() const override;
+
+ private:
+  Status begin_attempt();
+  void end_attempt();
+  Coordinator::State drive();
+  void wait_for_commits();
+  void wait_quiescent();
+  Status find_restore_point(const std::string& from);
+  template <class Request>
+  bool ask(Request&& request) {
+    const std::lock_guard lock(mutex_);
+    if (!deployment_) return false;
+    request(deployment_->coordinator());
+    return true;
+  }
+  static void not_running(const Done& done) {
+    done(Error{ErrorCode::cancelled, "The job is not running", true});
+  }
+
+  Job job_;
+  RunOptions options_;
+  std::unique_ptr<Clock> clock_;
+  std::unique_ptr<Storage> storage_;
+  std::unique_ptr<IoPool> io_;
+  Environment env_;
+  std::unique_ptr<TemporaryFolder> temporary_;
+  std::unique_ptr<StateLock> lock_;
+  std::unique_ptr<CheckpointStore> store_;
+  std::optional<RestorePoint> restore_;
+  Plan plan_;
+  JobIdentity identity_;
+
+  mutable std::mutex mutex_;  // guards deployment_ and worker_ against requests from other threads
+  std::unique_ptr<Deployment> deployment_;
+  std::unique_ptr<Worker> worker_;
+  std::atomic<bool> cancelled_{false};
+  unsigned restarts_ = 0;
+};
+
+Status LocalJobRunner::open() {
+  std::string root = options_.state_dir;
+  if (root.empty()) {
+    temporary_ = std::make_unique<TemporaryFolder>(*storage_);
+    root = temporary_->path();
+  }
+  WEIR_ASSIGN(store_, CheckpointStore::open(*storage_, root));
+  WEIR_ASSIGN(lock_, StateLock::acquire(root));
+  identity_.job = job_.name();
+  identity_.run_id = random_name();
+  identity_.max_parallelism = job_.max_parallelism();
+  identity_.config = options_.config;
+  if (options_.parallelism < 1 || options_.parallelism > identity_.max_parallelism) {
+    return Error{ErrorCode::invalid_argument,
+                 "Parallelism " + std::to_string(options_.parallelism) +
+                     " is not from 1 to the job's max_parallelism of " +
+                     std::to_string(identity_.max_parallelism)};
+  }
+  plan_ = make_plan(job_.graph(), options_.parallelism);
+  return find_restore_point(options_.from);
+}
+
+Status LocalJobRunner::find_restore_point(const std::string& from) {
+  WEIR_ASSIGN(restore_, resolve_restore(*store_, from));
+  if (!restore_) return {};
+  const Manifest& manifest = restore_->manifest;
+  identity_.run_id = manifest.run_id;
+  if (manifest.max_parallelism != identity_.max_parallelism) {
+    return Error{ErrorCode::incompatible,
+                 "The state was written with max_parallelism " +
+                     std::to_string(manifest.max_parallelism) + ", the job now says " +
+                     std::to_string(identity_.max_parallelism) +
+                     ". It is fixed for the life of a job's state: set it back."};
+  }
+  return check_restore(job_.graph(), manifest, options_.allow_dropped_state);
+}
+
+Status LocalJobRunner::begin_attempt() {
+  identity_.attempt_name = random_name();
+  ++identity_.attempt;
+  DeploymentOptions options;
+  options.coordinator.checkpoints.interval = options_.checkpoint_interval;
+  options.coordinator.checkpoints.timeout = options_.checkpoint_timeout;
+  options.coordinator.keep_checkpoints = options_.keep_checkpoints;
+  options.coordinator.max_dead_letters = options_.max_dead_letters;
+  options.coordinator.max_dead_letter_share = options_.max_dead_letter_share;
+  options.coordinator.replay_only = options_.replay_only;
+  options.job_version = options_.job_version;
+  options.batch_timeout = options_.batch_timeout;
+  WEIR_ASSIGN(auto deployment, Deployment::create(job_.graph(), plan_, identity_, options, env_,
+                                                  *store_, restore_ ? &*restore_ : nullptr));
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  const unsigned threads =
+      options_.threads ? options_.threads : std::min(cores, options_.parallelism);
+  auto worker = std::make_unique<Worker>(threads);
+  for (const auto& task : deployment->tasks()) worker->add(task.get(), task->setup().subtask);
+  {
+    const std::lock_guard lock(mutex_);
+    deployment_ = std::move(deployment);
+    worker_ = std::move(worker);
+  }
+  worker_->start();
+  return {};
+}
+
+/// Waits for what tasks have under way on I/O threads, stepping them for their mailboxes.
+void LocalJobRunner::wait_quiescent() {
+  worker_->stop();
+  for (;;) {
+    bool quiet = true;
+    deployment_->coordinator().step();
+    for (const auto& task : deployment_->tasks()) {
+      if (!task->finish_async()) quiet = false;
+    }
+    if (quiet && deployment_->coordinator().quiescent()) return;
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+}
+
+void LocalJobRunner::end_attempt() {
+  if (!deployment_) return;
+  wait_quiescent();
+  const std::lock_guard lock(mutex_);
+  worker_.reset();
+  deployment_.reset();
+}
+
+/// Lets the workers run until every sink has committed what is due.
+void LocalJobRunner::wait_for_commits() {
+  Coordinator& coordinator = deployment_->coordinator();
+  while (!cancelled_ && coordinator.state() != Coordinator::State::failed) {
+    std::this_thread::sleep_for(std::chrono::microseconds(500));
+    coordinator.step();
+    if (deployment_->quiescent()) return;
+  }
+}
+
+Coordinator::State LocalJobRunner::drive() {
+  Coordinator& coordinator = deployment_->coordinator();
+  while (!cancelled_ && coordinator.state() == Coordinator::State::running) {
+    if (!coordinator.step()) coordinator.wait(std::chrono::milliseconds(20));
+  }
+  return coordinator.state();
+}
+
+Result<RunResult> LocalJobRunner::run() {
+  RunResult result;
+  result.restored_from = restore_ ? restore_->manifest.id : 0;
+  const bool was_finished = restore_ && restore_->manifest.finished && !options_.replay_only;
+  CheckpointId last_progress = result.restored_from;
+  unsigned failures = 0;
+  for (;;) {
+    Status begun = begin_attempt();
+    Error failure;
+    if (begun.ok()) {
+      Coordinator::State state = drive();
+      // Commits that the last checkpoint made due belong to a clean end.
+      if (state != Coordinator::State::failed && !cancelled_) wait_for_commits();
+      state = deployment_->coordinator().state();
+      const CheckpointId reached = deployment_->coordinator().last_completed();
+      if (state == Coordinator::State::failed) failure = deployment_->coordinator().failure();
+      if (state != Coordinator::State::failed) {
+        result.status = status();
+        result.last_checkpoint = reached;
+        end_attempt();
+        result.outcome = cancelled_     ? RunResult::Outcome::cancelled
+                         : was_finished ? RunResult::Outcome::already_finished
+                         : state == Coordinator::State::finished ? RunResult::Outcome::finished
+                                                                 : RunResult::Outcome::stopped;
+        return result;
+      }
+      end_attempt();
+      if (reached > last_progress) failures = 0;
+      last_progress = reached;
+    } else {
+      failure = begun.error();
+    }
+    if (!failure.retryable || ++failures > options_.max_restarts) return failure;
+    ++restarts_;
+    const auto pause = std::chrono::milliseconds(100) * (1 << std::min(failures, 7u));
+    log_warn("job " + job_.name(),
+             failure.message + " Restarting from the last checkpoint in " +
+                 format_duration(std::chrono::duration_cast<Duration>(pause)) + ".");
+    std::this_thread::sleep_for(pause);
+    if (Status found = find_restore_point("latest"); !found.ok()) return found.error();
+  }
+}
+
+void LocalJobRunner::savepoint(const std::string& path, bool stop, Done done) {
+  const auto kind = stop ? CheckpointKind::stop : CheckpointKind::savepoint;
+  const bool asked = ask([&](Coordinator& c) {
+    c.request_checkpoint(kind, [this, path, done](Result<Manifest> manifest) {
+      if (!manifest.ok()) return done(manifest);
+      // Before anything else: afterwards its files may be collected.
+      if (Status status = store_->export_savepoint(*manifest, path); !status.ok()) {
+        return done(status.error());
+      }
+      done(manifest);
+    });
+  });
+  if (!asked) not_running(done);
+}
+
+JobStatus LocalJobRunner::status() const {
+  const std::lock_guard lock(mutex_);
+  JobStatus status;
+  status.restarts = restarts_;
+  if (!deployment_) return status;
+  Coordinator& coordinator = deployment_->coordinator();
+  status.last_checkpoint = coordinator.last_completed();
+  status.checkpoint_age = env_.clock->steady_now() - coordinator.last_completed_at();
+  for (const GraphStep& step : job_.graph().steps()) {
+    status.steps.push_back({step.name, step.kind, plan_.parallelism_of[step.id], {}, INT64_MAX});
+    const StepManifest* base = restore_ ? restore_->manifest.find(step.name) : nullptr;
+    if (base != nullptr) status.steps.back().counters = base->counters;
+  }
+  for (const auto& task : deployment_->tasks()) {
+    for (const Task::StepView& view : task->steps()) {
+      JobStatus::Step& step = status.steps[view.step->id];
+      for (const auto& [name, value] : view.counters()) step.counters[name] += value;
+      step.watermark_ms = std::min(step.watermark_ms, view.metrics->watermark_ms.load());
+    }
+  }
+  return status;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<JobRunner>> JobRunner::create(JobFunction function, RunOptions options) {
+  Job job(options.name, options.config);
+  try {
+    function(job);
+    job.graph().check();
+  } catch (const GraphError& e) {
+    return Error{ErrorCode::invalid_argument, std::string("The job's graph is wrong: ") + e.what()};
+  } catch (const ConfigError& e) {
+    return Error{ErrorCode::invalid_argument, e.what()};
+  } catch (const std::exception& e) {
+    return Error{ErrorCode::user_code,
+                 std::string("The job threw while it built its graph: ") + e.what()};
+  }
+  if (const auto unused = job.unused_config(); !unused.empty()) {
+    std::string names;
+    for (const std::string& key : unused) names += (names.empty() ? "" : ", ") + key;
+    return Error{ErrorCode::invalid_argument,
+                 "The job has no setting called " + names + "; check the spelling of --set"};
+  }
+  auto runner = std::make_unique<LocalJobRunner>(std::move(job), std::move(options));
+  WEIR_TRY(runner->open());
+  return std::unique_ptr<JobRunner>(std::move(runner));
+}
+
+Result<RunResult> run(JobFunction function, RunOptions options) {
+  WEIR_ASSIGN(auto runner, JobRunner::create(function, std::move(options)));
+  return runner->run();
+}
+
+int run_main(JobFunction function, RunOptions options) {
+  const auto result = run(function, std::move(options));
+  if (result.ok()) return 0;
+  std::fprintf(stderr, "weir: %s\n", result.error().message.c_str());
+  return 1;
+}
+
+}  // namespace weir

@@ -1,0 +1,210 @@
+// What all operators with keyed state share: the table, its timers and time to live, snapshot and
+// restore. Used by the thread of its task.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "weir/runtime/keyed_restore.h"
+#include "weir/runtime/keyed_table.h"
+#include "weir/runtime/operator.h"
+#include "weir/runtime/timer_queue.h"
+
+namespace weir {
+
+/// How long the state of a key lives after its last use.
+struct TimeToLive {
+  Duration after{0};             ///< 0: for ever
+  bool processing_time = false;  ///< wall time instead of event time
+};
+
+template <class K, class S>
+class KeyedOperator : public Operator {
+ public:
+  using Table = KeyedTable<K, S>;
+  using Entry = typename Table::Entry;
+  using Parts = StateParts<S>;
+
+  Status open(OperatorContext& context) override {
+    context_ = &context;
+    table_.emplace(context.keys.first, context.keys.last);
+    return {};
+  }
+
+  bool has_keyed_state() const override { return true; }
+
+  Status restore(RestoreRequest& request) override {
+    context_->watermark = request.watermark;
+    if (!request.rows) return {};
+    KeyedRowLoader<K, S> loader;
+    WEIR_TRY(loader.open(request.key_schema, request.state_schema));
+    WEIR_TRY(restore_rows(*request.rows, context_->step,
+                          [&](const StoredRow& row) { return loader.load(*table_, row); }));
+    table_->for_each([this](Entry& entry) { on_restored(entry); });
+    request.rewrite |= loader.rewrite_needed();
+    if (request.rewrite) table_->mark_all_changed();
+    return {};
+  }
+
+  bool on_watermark(EventTime watermark) override {
+    context_->watermark = watermark;
+    return fire(event_timers_, watermark, false);
+  }
+  bool on_processing_time(EventTime now) override { return fire(processing_timers_, now, true); }
+  std::optional<EventTime> next_processing_time() const override {
+    auto& queue = const_cast<TimerQueue&>(processing_timers_);  // sorts its front, no more
+    if (queue.size() == 0) return std::nullopt;
+    return from_millis(queue.next_time());
+  }
+
+  Status snapshot(SnapshotRequest&) override {
+    table_->begin_snapshot();
+    return {};
+  }
+  bool snapshot_slice(RowBuffer& rows) override {
+    context_->metrics->state_entries.set(table_->size());
+    return table_->snapshot_slice(rows, kSnapshotSlice);
+  }
+
+ protected:
+  static constexpr std::size_t kSnapshotSlice = 2048;
+  static constexpr int kTimerSlice = 256;
+
+  /// A timer of `entry` is due. The entry has been touched; the function may change it, and may ask
+  /// for its removal through `remove_after`.
+  virtual void on_timer(Entry&, const Timer&) {}
+  /// Event time has passed `time`, at which `entry` was put into the queue without a timer. Called
+  /// before the timers of that time; false when there was nothing to do. Must touch what it
+  /// changes.
+  virtual bool on_time(Entry&, EventTime) { return false; }
+  /// Called once after each slice of timers, to push what they emitted.
+  virtual void on_timers_done() {}
+  /// Called for each entry after a restore: puts its timers back into the queues.
+  virtual void on_restored(Entry& entry) {
+    if (!entry.extras) return;
+    for (const Timer& timer : entry.extras->timers)
+      queue(timer.processing).add(to_millis(timer.time), entry.hash);
+    if (entry.extras->expires_ms != INT64_MAX) queue_expiry(entry);
+  }
+
+  TimerQueue& queue(bool processing) { return processing ? processing_timers_ : event_timers_; }
+
+  void set_timer(Entry& entry, Timer timer) {
+    const std::int64_t time = to_millis(timer.time);
+    const bool processing = timer.processing;
+    if (entry.make_extras().add(std::move(timer))) queue(processing).add(time, entry.hash);
+  }
+  void cancel_timer(Entry& entry, const Timer& timer) {
+    if (entry.extras) entry.extras->remove(timer);
+  }
+
+  /// The entry of a key for a record of event time `time_ms`, made when missing or when its time to
+  /// live is over; touched, so that it may be changed.
+  template <class Key>
+  Entry& fetch(std::uint64_t hash, const Key& key, std::int64_t time_ms) {
+    bool created = false;
+    Entry* entry = &table_->upsert(hash, key, created);
+    if (ttl_.after.count() > 0) [[unlikely]]
+      entry = &renew(*entry, time_ms, created);
+    table_->touch(*entry);
+    return *entry;
+  }
+
+  void remove_after_call() { remove_requested_ = true; }
+  bool take_remove_request() { return std::exchange(remove_requested_, false); }
+
+  std::optional<Table> table_;
+  TimeToLive ttl_;
+
+ private:
+  /// Makes `entry` anew if its time to live is over; from now on it lives its time again.
+  Entry& renew(Entry& entry, std::int64_t time_ms, bool created) {
+    const std::int64_t now =
+        ttl_.processing_time ? to_millis(context_->task->env().clock->wall_now()) : time_ms;
+    Entry* live = &entry;
+    if (!created && entry.extras && entry.extras->expires_ms <= now) {
+      const std::uint64_t hash = entry.hash;
+      const K key = entry.key;
+      table_->erase(entry);
+      live = &table_->upsert(hash, key, created);
+    }
+    KeyExtras& extras = live->make_extras();
+    const std::int64_t until = now + ttl_.after.count();
+    extras.expires_ms = extras.expires_ms == INT64_MAX ? until : std::max(extras.expires_ms, until);
+    queue_expiry(*live);
+    return *live;
+  }
+  /// The queue holds one entry for a key's expiry, put back when it comes up too early.
+  void queue_expiry(Entry& entry) {
+    KeyExtras& extras = *entry.extras;
+    if (extras.expiry_queued_ms != INT64_MAX) return;
+    extras.expiry_queued_ms = extras.expires_ms;
+    queue(ttl_.processing_time).add(extras.expires_ms, entry.hash);
+  }
+
+  bool fire(TimerQueue& timers, EventTime until, bool processing) {
+    TimerQueue::Due due;
+    int budget = kTimerSlice;
+    while (budget-- > 0) {
+      if (!timers.pop(to_millis(until), due)) {
+        on_timers_done();
+        return true;
+      }
+      fire_due(due, processing);
+    }
+    on_timers_done();
+    return false;
+  }
+
+  void fire_due(const TimerQueue::Due& due, bool processing) {
+    const EventTime time = from_millis(due.time_ms);
+    // Keys with equal hashes are told apart by what stands in their entries. One at a time, because
+    // what fires may remove its entry.
+    for (bool again = true; again;) {
+      again = false;
+      table_->for_hash(due.hash, [&](Entry& entry) {
+        again = fire_entry(entry, time, processing);
+        return !again;
+      });
+    }
+  }
+  /// Fires what is due in `entry`; false when nothing was.
+  bool fire_entry(Entry& entry, EventTime time, bool processing) {
+    if (entry.extras && processing == ttl_.processing_time && expire(entry, to_millis(time))) {
+      return true;
+    }
+    bool fired = !processing && on_time(entry, time);
+    if (entry.extras && !remove_requested_) {
+      const std::vector<Timer> timers = entry.extras->take_due(time, processing);
+      if (!timers.empty()) table_->touch(entry);
+      for (const Timer& timer : timers) {
+        context_->metrics->timers_fired.add(1);
+        on_timer(entry, timer);
+      }
+      fired |= !timers.empty();
+    }
+    if (take_remove_request()) table_->erase(entry);
+    return fired;
+  }
+
+  /// Removes `entry` if its time to live is over at `now_ms`, for which it was queued.
+  bool expire(Entry& entry, std::int64_t now_ms) {
+    KeyExtras& extras = *entry.extras;
+    if (extras.expiry_queued_ms > now_ms) return false;
+    extras.expiry_queued_ms = INT64_MAX;
+    if (extras.expires_ms <= now_ms) {
+      table_->erase(entry);
+      return true;
+    }
+    queue_expiry(entry);
+    return false;
+  }
+
+  TimerQueue event_timers_, processing_timers_;
+  bool remove_requested_ = false;
+};
+
+}  // namespace weir

@@ -1,0 +1,21 @@
+// Messages of restoring keyed state; see keyed_restore.h.
+#include "weir/runtime/keyed_restore.h"
+
+namespace weir::restore_detail {
+
+Result<Schema> parse(const std::string& text, const char* what) {
+  auto schema = parse_schema(text);
+  if (schema.ok()) return schema;
+  return Error{ErrorCode::corrupt, std::string("the checkpoint's ") + what +
+                                       " schema does not read back: " + schema.error().message};
+}
+
+Error damaged_row(std::string_view what) {
+  return Error{
+      ErrorCode::corrupt,
+      std::string(what) +
+          ". The files passed their hashes, so they were written so: by another version of "
+          "the job, or by a bug. Restore from another checkpoint or a savepoint."};
+}
+
+}  // namespace weir::restore_detail

@@ -1,0 +1,351 @@
+// The table that holds the keyed state of one step in one subtask: typed objects in memory, found
+// by the hash of their key, written to sorted runs by what changed.
+//
+// Slots lie in the order of hashes (linear probing that keeps each cluster sorted, Amble and Knuth
+// 1974; the home of a hash is its place in the subtask's range of hashes). So
+//   - a sweep over the slots gives rows in the order of a run, without sorting;
+//   - growing the table is one pass over old and new memory;
+//   - the place of a snapshot's sweep is a hash, which stays true while entries move.
+//
+// A snapshot does not stop the task. `begin_snapshot` turns the bit of "changed" into "frozen" by
+// swapping the roles of two bits; `snapshot_slice` writes frozen entries as the sweep meets them,
+// and `touch`, called before every change, first writes the entry if the sweep has not reached it.
+//
+// Invariant: an entry is written at most once a snapshot, as it was at the barrier.
+// References to entries hold until the next `upsert` or `erase`. Used by one task thread.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "weir/base/codec.h"
+#include "weir/runtime/row_buffer.h"
+#include "weir/runtime/state_parts.h"
+#include "weir/runtime/timers.h"
+
+namespace weir {
+
+/// Keeps S inline when that is cheap to move about, behind a pointer otherwise.
+template <class S>
+class StateHolder {
+  static constexpr bool kInline = sizeof(S) <= 64 && std::is_nothrow_move_constructible_v<S>;
+  struct Boxed {
+    std::unique_ptr<S> box = std::make_unique<S>();
+    S& get() { return *box; }
+  };
+  struct Inline {
+    S value{};
+    S& get() { return value; }
+  };
+  std::conditional_t<kInline, Inline, Boxed> content_;
+
+ public:
+  S& get() { return content_.get(); }
+};
+
+template <class K, class S>
+class KeyedTable {
+  using Parts = StateParts<S>;
+
+ public:
+  struct Entry {
+    std::uint64_t hash;
+    std::unique_ptr<KeyExtras> extras;  // timers and the like; null for most entries
+    StateHolder<S> state;
+    K key;
+    std::uint8_t flags;
+
+    S& value() { return state.get(); }
+    KeyExtras& make_extras() {
+      if (!extras) extras = std::make_unique<KeyExtras>();
+      return *extras;
+    }
+  };
+
+  /// A table for hashes from `first` to `last`, both included.
+  KeyedTable(std::uint64_t first, std::uint64_t last) : first_hash_(first) {
+    const std::uint64_t span = last - first;
+    scale_ = span == UINT64_MAX ? 1 : UINT64_MAX / (span + 1);
+    allocate(kMinCapacity);
+  }
+  ~KeyedTable() {
+    for_each_slot([](Entry& e) { e.~Entry(); });
+    release(slots_, used_);
+  }
+  KeyedTable(const KeyedTable&) = delete;
+  KeyedTable& operator=(const KeyedTable&) = delete;
+
+  std::size_t size() const { return size_; }
+
+  /// Brings the slot of `hash` towards the cache.
+  void prefetch(std::uint64_t hash) const {
+    const std::size_t home = home_of(hash);
+    const char* slot = reinterpret_cast<const char*>(slots_ + home);
+    __builtin_prefetch(slot, 1);
+    __builtin_prefetch(slot + 64, 1);
+    __builtin_prefetch(used_ + home, 0);
+  }
+
+  /// The entry of `key`, or null.
+  Entry* find(std::uint64_t hash, const K& key) {
+    const std::size_t i = locate(hash, key);
+    return matches(i, hash, key) ? slots_ + i : nullptr;
+  }
+
+  /// The entry of `key`, made when missing (`created` says so). Call `touch` before changing it.
+  Entry& upsert(std::uint64_t hash, const K& key, bool& created) {
+    std::size_t i = locate(hash, key);
+    created = !matches(i, hash, key);
+    if (!created) [[likely]]
+      return slots_[i];
+    if (size_ >= limit_) {
+      grow();
+      i = locate(hash, key);
+    }
+    while (!open_slot(i)) {
+      grow();
+      i = locate(hash, key);
+    }
+    ::new (static_cast<void*>(slots_ + i)) Entry{hash, nullptr, {}, key, 0};
+    ++size_;
+    return slots_[i];
+  }
+
+  /// Must be called before each change of `entry`'s state or extras.
+  void touch(Entry& entry) {
+    if (entry.flags & frozen_bit_) [[unlikely]]
+      write_entry(entry, frozen_rows_);
+    entry.flags |= changed_bit_;
+  }
+
+  /// Removes an entry; its stored rows get tombstones.
+  void erase(Entry& entry) {
+    if (entry.flags & frozen_bit_) write_entry(entry, frozen_rows_);
+    write_tombstones(entry);
+    std::size_t i = static_cast<std::size_t>(&entry - slots_);
+    entry.~Entry();
+    --size_;
+    for (;; ++i) {  // close the gap with those that lie behind their home
+      const std::size_t next = i + 1;
+      if (!used_[next] || home_of(slots_[next].hash) > i) break;
+      ::new (static_cast<void*>(slots_ + i)) Entry(std::move(slots_[next]));
+      slots_[next].~Entry();
+    }
+    used_[i] = 0;
+  }
+
+  /// Calls `visit(entry)` for the entries with `hash` until it returns false. `visit` must not
+  /// insert; it may erase the entry if it then returns false.
+  template <class Visit>
+  void for_hash(std::uint64_t hash, Visit&& visit) {
+    std::size_t i = home_of(hash);
+    while (used_[i] && slots_[i].hash < hash) ++i;
+    for (; used_[i] && slots_[i].hash == hash; ++i) {
+      if (!visit(slots_[i])) return;
+    }
+  }
+
+  /// Calls `visit(entry)` for all entries in the order of hashes.
+  template <class Visit>
+  void for_each(Visit&& visit) {
+    for_each_slot(visit);
+  }
+
+  /// Visits up to `budget` slots from `cursor` (a slot number, 0 at first) on; false when all have
+  /// been visited. Nothing may be inserted or erased between the slices of one sweep.
+  template <class Visit>
+  bool sweep(std::size_t& cursor, std::size_t budget, Visit&& visit) {
+    for (; cursor < slot_count_ && budget > 0; ++cursor, --budget) {
+      if (used_[cursor]) visit(slots_[cursor]);
+    }
+    return cursor < slot_count_;
+  }
+
+  /// Freezes what has changed since the last snapshot. The last snapshot must have been finished.
+  void begin_snapshot() {
+    WEIR_CHECK(!snapshotting_, "a snapshot began before the last one was finished");
+    std::swap(changed_bit_, frozen_bit_);
+    frozen_rows_ = std::move(tombstones_);
+    tombstones_ = RowBuffer();
+    snapshotting_ = true;
+    cursor_ = 0;
+  }
+  /// Writes up to about `budget` frozen entries; true when the snapshot is whole, and then `rows`
+  /// has it.
+  bool snapshot_slice(RowBuffer& rows, std::size_t budget) {
+    if (!snapshotting_) return true;
+    std::size_t i = home_of(std::max(cursor_, first_hash_));
+    while (used_[i] && slots_[i].hash < cursor_) ++i;
+    for (; i < slot_count_; ++i) {
+      if (!used_[i]) continue;
+      if (budget == 0) {
+        cursor_ = slots_[i].hash;
+        return false;
+      }
+      --budget;
+      if (slots_[i].flags & frozen_bit_) write_entry(slots_[i], frozen_rows_);
+    }
+    rows = std::move(frozen_rows_);
+    frozen_rows_ = RowBuffer();
+    snapshotting_ = false;
+    return true;
+  }
+
+  /// Declares all entries changed, so that the next snapshot is complete in itself.
+  void mark_all_changed() {
+    for_each_slot([this](Entry& e) {
+      e.flags |= changed_bit_;
+      Parts::for_each_collection(e.value(), [](const char*, auto& c) { c.mark_all_dirty(); });
+    });
+  }
+  /// The entry's main row is in a run already (after a restore).
+  void mark_stored(Entry& entry) { entry.flags |= kStored; }
+
+ private:
+  static constexpr std::size_t kMinCapacity = 64;
+  static constexpr std::size_t kTail = 64;  // slots behind the last home, for its cluster
+  static constexpr std::uint8_t kStored = 4;
+
+  std::size_t home_of(std::uint64_t hash) const {
+    const std::uint64_t place = (hash - first_hash_) * scale_;
+    return static_cast<std::size_t>((static_cast<unsigned __int128>(place) * capacity_) >> 64);
+  }
+  bool matches(std::size_t i, std::uint64_t hash, const K& key) const {
+    return used_[i] && slots_[i].hash == hash && equal(slots_[i].key, key);
+  }
+  /// The place of `key`, or where it would be inserted.
+  std::size_t locate(std::uint64_t hash, const K& key) const {
+    std::size_t i = home_of(hash);
+    while (used_[i] && slots_[i].hash < hash) ++i;
+    while (used_[i] && slots_[i].hash == hash && !equal(slots_[i].key, key)) ++i;
+    return i;
+  }
+  /// Makes room at `i` by moving its cluster up; false when the tail is full.
+  bool open_slot(std::size_t i) {
+    std::size_t end = i;
+    while (used_[end]) ++end;
+    if (end + 1 >= slot_count_) return false;  // the last slot stays empty as a stop
+    for (std::size_t j = end; j > i; --j) {
+      ::new (static_cast<void*>(slots_ + j)) Entry(std::move(slots_[j - 1]));
+      slots_[j - 1].~Entry();
+    }
+    used_[end] = 1;
+    return true;
+  }
+
+  void allocate(std::size_t capacity) {
+    capacity_ = capacity;
+    slot_count_ = capacity + kTail;
+    limit_ = capacity / 8 * 5;
+    slots_ = static_cast<Entry*>(
+        ::operator new(slot_count_ * sizeof(Entry) + 128, std::align_val_t(64)));
+    used_ = new std::uint8_t[slot_count_ + 1]();
+  }
+  static void release(Entry* slots, std::uint8_t* used) {
+    ::operator delete(static_cast<void*>(slots), std::align_val_t(64));
+    delete[] used;
+  }
+  void grow() {
+    Entry* old_slots = slots_;
+    std::uint8_t* old_used = used_;
+    const std::size_t old_count = slot_count_;
+    for (std::size_t capacity = capacity_ * 2;; capacity *= 2) {
+      allocate(capacity);
+      if (move_all(old_slots, old_used, old_count)) break;
+      release(slots_, used_);
+    }
+    for (std::size_t i = 0; i < old_count; ++i) {
+      if (old_used[i]) old_slots[i].~Entry();
+    }
+    release(old_slots, old_used);
+  }
+  /// Moves entries in order to their places; false, with nothing moved, when the tail is too short.
+  bool move_all(Entry* from, const std::uint8_t* used, std::size_t count) {
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (used[i]) next = std::max(next, home_of(from[i].hash)) + 1;
+    }
+    if (next + 1 >= slot_count_) return false;
+    next = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!used[i]) continue;
+      const std::size_t place = std::max(next, home_of(from[i].hash));
+      ::new (static_cast<void*>(slots_ + place)) Entry(std::move(from[i]));
+      used_[place] = 1;
+      next = place + 1;
+    }
+    return true;
+  }
+  template <class Visit>
+  void for_each_slot(Visit&& visit) {
+    for (std::size_t i = 0; i < slot_count_; ++i) {
+      if (used_[i]) visit(slots_[i]);
+    }
+  }
+
+  /// Appends the changed rows of `entry`, main row and collections, and clears its frozen mark.
+  void write_entry(Entry& entry, RowBuffer& rows) {
+    entry.flags = static_cast<std::uint8_t>((entry.flags & ~frozen_bit_) | kStored);
+    begin_row(rows, entry, "");
+    rows.key_done();
+    ByteWriter value(rows.bytes());
+    encode_extras(value, entry.extras.get());
+    encode(value, Parts::main(entry.value()));
+    rows.row_done();
+    Parts::for_each_collection(entry.value(), [&](const char* name, auto& collection) {
+      collection.take_changes(
+          [&](auto&& write_key, auto&& write_value) {
+            begin_row(rows, entry, name);
+            ByteWriter w(rows.bytes());
+            write_key(w);
+            rows.key_done();
+            ByteWriter v(rows.bytes());
+            write_value(v);
+            rows.row_done();
+          },
+          [&](std::string_view row_key) {
+            begin_row(rows, entry, name);
+            rows.bytes().append(row_key);
+            rows.tombstone_done();
+          });
+    });
+  }
+  void write_tombstones(Entry& entry) {
+    if (entry.flags & kStored) {
+      begin_row(tombstones_, entry, "");
+      tombstones_.tombstone_done();
+    }
+    Parts::for_each_collection(entry.value(), [&](const char* name, auto& collection) {
+      collection.take_all_stored([&](std::string_view row_key) {
+        begin_row(tombstones_, entry, name);
+        tombstones_.bytes().append(row_key);
+        tombstones_.tombstone_done();
+      });
+    });
+  }
+  /// row key = hash, key (both made here), name of the collection (empty for the main row), its key
+  void begin_row(RowBuffer& rows, Entry& entry, const char* collection) {
+    rows.begin(entry.hash);
+    ByteWriter w(rows.bytes());
+    encode(w, entry.key);
+    w.string(collection);
+  }
+
+  std::uint64_t first_hash_;
+  std::uint64_t scale_;
+  Entry* slots_ = nullptr;
+  std::uint8_t* used_ = nullptr;  // one byte a slot, and a zero behind the last
+  std::size_t capacity_ = 0, slot_count_ = 0, limit_ = 0, size_ = 0;
+  std::uint8_t changed_bit_ = 1, frozen_bit_ = 2;
+  bool snapshotting_ = false;
+  std::uint64_t cursor_ = 0;  // the sweep has written all frozen entries with smaller hashes
+  RowBuffer frozen_rows_;     // of the snapshot under way
+  RowBuffer tombstones_;      // since the last barrier
+};
+
+}  // namespace weir

@@ -1,0 +1,244 @@
+// Dead letters: stored form, log and messages; see dead_letter.h, letters.h and letter_log.h.
+//
+//   letter := (varint tag, string value)*      tags below; numbers are zigzag varints in the string
+//   header tag: string name, string value
+#include "weir/runtime/letters.h"
+
+#include <exception>
+
+#include "weir/base/bytes.h"
+#include "weir/runtime/letter_log.h"
+
+namespace weir {
+namespace {
+
+enum Tag : std::uint64_t {
+  kId = 1,
+  kStep,
+  kReason,
+  kMessage,
+  kFormat,
+  kBytes,
+  kSchema,
+  kInput,
+  kSource,
+  kKey,
+  kKeyHash,
+  kEventTime,
+  kSeen,
+  kHeader,
+  kAttempt,
+  kFirst,
+  kLast,
+  kVersion,
+};
+
+void put_text(ByteWriter& w, Tag tag, std::string_view value) {
+  if (value.empty()) return;
+  w.varint(tag);
+  w.string(value);
+}
+void put_number(ByteWriter& w, Tag tag, std::int64_t value) {
+  std::string bytes;
+  ByteWriter(bytes).zigzag(value);
+  w.varint(tag);
+  w.string(bytes);
+}
+
+void take_field(DeadLetter& l, std::uint64_t tag, std::string_view value) {
+  ByteReader r(value);
+  switch (tag) {
+    case kId:
+      l.id = value;
+      break;
+    case kStep:
+      l.step = value;
+      break;
+    case kReason:
+      l.reason = static_cast<DeadLetterReason>(r.zigzag());
+      break;
+    case kMessage:
+      l.message = value;
+      break;
+    case kFormat:
+      l.format = static_cast<PayloadFormat>(r.zigzag());
+      break;
+    case kBytes:
+      l.bytes = value;
+      break;
+    case kSchema:
+      l.schema = value;
+      break;
+    case kInput:
+      l.input = static_cast<std::uint32_t>(r.zigzag());
+      break;
+    case kSource:
+      l.source = value;
+      break;
+    case kKey:
+      l.key = value;
+      break;
+    case kKeyHash:
+      l.key_hash = static_cast<std::uint64_t>(r.zigzag());
+      l.keyed = true;
+      break;
+    case kEventTime:
+      l.event_time_ms = r.zigzag();
+      break;
+    case kSeen:
+      l.seen_ms = r.zigzag();
+      break;
+    case kHeader: {
+      const std::string name(r.string());
+      l.headers[name] = std::string(r.string());
+      break;
+    }
+    case kAttempt:
+      l.attempt = static_cast<std::uint32_t>(r.zigzag());
+      break;
+    case kFirst:
+      l.first_failed = from_millis(r.zigzag());
+      break;
+    case kLast:
+      l.last_failed = from_millis(r.zigzag());
+      break;
+    case kVersion:
+      l.job_version = value;
+      break;
+    default:
+      break;  // of a later version
+  }
+}
+
+}  // namespace
+
+const char* to_string(DeadLetterReason reason) {
+  switch (reason) {
+    case DeadLetterReason::decode:
+      return "decode";
+    case DeadLetterReason::user_error:
+      return "user_error";
+    case DeadLetterReason::late:
+      return "late";
+    case DeadLetterReason::too_large:
+      return "too_large";
+    case DeadLetterReason::parked:
+      return "parked";
+  }
+  return "unknown";
+}
+
+const char* to_string(PayloadFormat format) {
+  switch (format) {
+    case PayloadFormat::text:
+      return "text";
+    case PayloadFormat::json:
+      return "json";
+    case PayloadFormat::csv:
+      return "csv";
+    case PayloadFormat::record:
+      return "record";
+  }
+  return "unknown";
+}
+
+std::string encode_dead_letter(const DeadLetter& l) {
+  std::string bytes;
+  ByteWriter w(bytes);
+  put_text(w, kId, l.id);
+  put_text(w, kStep, l.step);
+  put_number(w, kReason, static_cast<std::int64_t>(l.reason));
+  put_text(w, kMessage, l.message);
+  put_number(w, kFormat, static_cast<std::int64_t>(l.format));
+  put_text(w, kBytes, l.bytes);
+  put_text(w, kSchema, l.schema);
+  put_number(w, kInput, l.input);
+  put_text(w, kSource, l.source);
+  put_text(w, kKey, l.key);
+  if (l.keyed) put_number(w, kKeyHash, static_cast<std::int64_t>(l.key_hash));
+  put_number(w, kEventTime, l.event_time_ms);
+  put_number(w, kSeen, l.seen_ms);
+  for (const auto& [name, value] : l.headers) {
+    std::string both;
+    ByteWriter b(both);
+    b.string(name);
+    b.string(value);
+    put_text(w, kHeader, both);
+  }
+  put_number(w, kAttempt, l.attempt);
+  put_number(w, kFirst, to_millis(l.first_failed));
+  put_number(w, kLast, to_millis(l.last_failed));
+  put_text(w, kVersion, l.job_version);
+  return bytes;
+}
+
+Result<DeadLetter> decode_dead_letter(std::string_view bytes) {
+  DeadLetter letter;
+  ByteReader r(bytes);
+  while (!r.at_end()) {
+    const std::uint64_t tag = r.varint();
+    const std::string_view value = r.string();
+    if (r.failed()) return Error{ErrorCode::corrupt, "A dead letter does not read back"};
+    take_field(letter, tag, value);
+  }
+  if (letter.reason > DeadLetterReason::parked || letter.format > PayloadFormat::record) {
+    return Error{ErrorCode::corrupt, "A dead letter has a reason or format that does not exist"};
+  }
+  return letter;
+}
+
+std::string late_message(std::int64_t time_ms, std::int64_t watermark_ms) {
+  return "event time " + to_iso8601(from_millis(time_ms), true) + " is not after the watermark " +
+         to_iso8601(from_millis(watermark_ms), true) + " of its split";
+}
+
+std::string current_exception_text() {
+  try {
+    throw;
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "an exception that is not a std::exception";
+  }
+}
+
+void LetterLog::add(DeadLetter letter) {
+  if (letter.step.empty()) letter.step = step_;
+  letter.job_version = job_version_;
+  letter.last_failed = clock_.wall_now();
+  if (letter.first_failed == EventTime{}) letter.first_failed = letter.last_failed;
+  metrics_.dead_letters.add(1);
+  letters_.push_back(std::move(letter));
+}
+
+void LetterLog::add_again(const DeadLetter& old, const Status& status) {
+  DeadLetter letter = old;
+  letter.message = status.error().message;
+  ++letter.attempt;
+  letter.last_failed = clock_.wall_now();
+  letter.job_version = job_version_;
+  letters_.push_back(std::move(letter));
+}
+
+std::vector<DeadLetter> LetterLog::take(std::uint64_t checkpoint, std::uint32_t task,
+                                        std::uint32_t& number) {
+  for (DeadLetter& letter : letters_) {
+    if (!letter.id.empty()) continue;  // one that failed again keeps its name and its place
+    letter.id =
+        std::to_string(checkpoint) + "." + std::to_string(task) + "." + std::to_string(number++);
+  }
+  return std::exchange(letters_, {});
+}
+
+std::string letter_row_key(const std::string& id) {
+  std::string key;
+  for (std::size_t begin = 0; begin <= id.size();) {
+    const std::size_t end = std::min(id.find('.', begin), id.size());
+    key += std::string(20 - std::min<std::size_t>(20, end - begin), '0');
+    key += id.substr(begin, end - begin) + ".";
+    begin = end + 1;
+  }
+  return key;
+}
+
+}  // namespace weir

@@ -1,0 +1,62 @@
+// Planning; see plan.h.
+#include "weir/runtime/plan.h"
+
+#include <algorithm>
+
+namespace weir {
+namespace {
+
+/// Records stay in their subtask on `edge` when both sides have this parallelism.
+bool stays(const GraphEdge& edge, std::uint32_t from_parallelism, std::uint32_t to_parallelism) {
+  if (from_parallelism != to_parallelism) return false;
+  return edge.exchange == Exchange::forward || to_parallelism == 1;
+}
+
+bool can_join(const GraphStep& step, const Plan& plan) {
+  if (step.source || step.inputs.empty()) return false;
+  const std::uint32_t vertex = plan.vertex_of[step.inputs[0].from];
+  return std::all_of(step.inputs.begin(), step.inputs.end(), [&](const GraphEdge& edge) {
+    return plan.vertex_of[edge.from] == vertex &&
+           stays(edge, plan.parallelism_of[edge.from], plan.parallelism_of[step.id]);
+  });
+}
+
+}  // namespace
+
+Plan make_plan(const Graph& graph, std::uint32_t parallelism) {
+  Plan plan;
+  for (const GraphStep& step : graph.steps()) {
+    plan.parallelism_of.push_back(step.parallelism ? step.parallelism : parallelism);
+    if (can_join(step, plan)) {
+      const std::uint32_t vertex = plan.vertex_of[step.inputs[0].from];
+      plan.vertices[vertex].steps.push_back(step.id);
+      plan.vertex_of.push_back(vertex);
+      continue;
+    }
+    const auto vertex = static_cast<std::uint32_t>(plan.vertices.size());
+    plan.vertices.push_back({vertex, plan.parallelism_of[step.id], {step.id}});
+    plan.vertex_of.push_back(vertex);
+    for (const GraphEdge& edge : step.inputs) {
+      plan.edges.push_back({plan.vertex_of[edge.from], vertex, edge.from, step.id, edge,
+                            edge.exchange == Exchange::hash && step.make_combiner != nullptr});
+    }
+  }
+  return plan;
+}
+
+std::string Plan::to_text(const Graph& graph) const {
+  std::string out;
+  for (const PlanVertex& vertex : vertices) {
+    out += "task " + std::to_string(vertex.id) + " x" + std::to_string(vertex.parallelism) + ":";
+    for (const StepId step : vertex.steps) out += " " + graph.step(step).name;
+    out += "\n";
+    for (const PlanEdge& edge : edges) {
+      if (edge.from_vertex != vertex.id) continue;
+      out += "    -> task " + std::to_string(edge.to_vertex) + "  " +
+             to_string(edge.edge.exchange) + (edge.combined ? ", combined before" : "") + "\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace weir

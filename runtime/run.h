@@ -1,0 +1,112 @@
+// Running a job in this process: coordinator and tasks together, as `weir run` does it and as a
+// main function or a test may.
+//
+//   int main() { return weir::run_main(word_count, {.config = {{"input", "book.txt"}}}); }
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "weir/base/result.h"
+#include "weir/base/time.h"
+#include "weir/checkpoint/manifest.h"
+#include "weir/runtime/dead_letter.h"
+#include "weir/runtime/environment.h"
+#include "weir/runtime/job.h"
+
+namespace weir {
+
+/// What builds the graph of a job.
+using JobFunction = void (*)(Job&);
+
+struct RunOptions {
+  std::string name = "job";                   ///< of the job, unless it names itself
+  std::map<std::string, std::string> config;  ///< what Job::config answers
+  std::uint32_t parallelism = 1;              ///< subtasks of each step that does not say its own
+  unsigned threads = 0;                       ///< 0: one for each core, at most the parallelism
+  /// Where checkpoints are kept. Empty: in a temporary folder that is removed at the end.
+  std::string state_dir;
+  /// "latest", "none", a checkpoint id, or the path of a savepoint. "none" refuses a used state
+  /// folder.
+  std::string from = "latest";
+  Duration checkpoint_interval{1000};
+  Duration checkpoint_timeout{std::chrono::minutes(10)};
+  std::size_t keep_checkpoints = 3;
+  std::uint64_t max_dead_letters = UINT64_MAX;
+  double max_dead_letter_share = 1.0;
+  bool allow_dropped_state = false;  ///< go on without the state of steps that are gone
+  bool replay_only = false;          ///< do not read sources; for replaying dead letters
+  unsigned max_restarts = 10;  ///< in a row without a checkpoint between, for retryable failures
+  std::string job_version;     ///< build id of the library
+  Duration batch_timeout{2};   ///< how long a record may wait for its batch to fill
+};
+
+/// How the job stands.
+struct JobStatus {
+  struct Step {
+    std::string name, kind;
+    std::uint32_t parallelism = 1;
+    std::map<std::string, std::uint64_t> counters;  ///< since the job first began
+    std::int64_t watermark_ms = INT64_MIN;
+  };
+  CheckpointId last_checkpoint = 0;
+  std::chrono::nanoseconds checkpoint_age{0};
+  unsigned restarts = 0;
+  std::vector<Step> steps;
+};
+
+struct RunResult {
+  enum class Outcome : std::uint8_t {
+    finished,          ///< a bounded job has ended, everything is committed
+    stopped,           ///< by request, with a last checkpoint
+    cancelled,         ///< by request, at once
+    already_finished,  ///< the state folder holds a job that had ended before
+  };
+  Outcome outcome = Outcome::finished;
+  CheckpointId last_checkpoint = 0;
+  CheckpointId restored_from = 0;  ///< 0: started fresh
+  JobStatus status;
+};
+
+/// A job in this process. `create` builds and checks it, `run` runs it to its end on the calling
+/// thread; the requests may come from any thread while it runs.
+class JobRunner {
+ public:
+  /// Builds the graph, opens and locks the state folder, finds what to restore and checks that it
+  /// fits.
+  static Result<std::unique_ptr<JobRunner>> create(JobFunction function, RunOptions options);
+  virtual ~JobRunner() = default;
+
+  virtual const Job& job() const = 0;
+  virtual const RunOptions& options() const = 0;
+  /// The checkpoint that `run` will start from, or null.
+  virtual const Manifest* restored_from() const = 0;
+
+  /// Runs until the job ends, is stopped, or fails for good.
+  virtual Result<RunResult> run() = 0;
+
+  // ---- from any thread
+  // ----------------------------------------------------------------------------
+  /// Ends the job after a last checkpoint.
+  virtual void stop() = 0;
+  /// Ends the job at once; it can resume from its last checkpoint.
+  virtual void cancel() = 0;
+  using Done = std::function<void(Result<Manifest>)>;
+  /// Takes a checkpoint now and copies it to `path` as a savepoint; with `stop` the job then ends.
+  virtual void savepoint(const std::string& path, bool stop, Done done) = 0;
+  /// Replays or discards letters; `done` follows the checkpoint that makes it durable.
+  virtual void replay(std::vector<DeadLetter> letters, Done done) = 0;
+  virtual void drop(std::vector<DeadLetter> letters, Done done) = 0;
+  virtual JobStatus status() const = 0;
+};
+
+/// Builds, runs and waits. Failures of the graph or the run come back as an Error.
+Result<RunResult> run(JobFunction function, RunOptions options);
+/// The same for a main function: prints a failure to standard error and returns an exit status.
+int run_main(JobFunction function, RunOptions options);
+
+}  // namespace weir

@@ -1,0 +1,262 @@
+// Stepping a task; see task.h. Its checkpoints are in task_checkpoint.cc, its building in
+// task_build.cc.
+#include "weir/runtime/task.h"
+
+#include <algorithm>
+
+#include "weir/base/log.h"
+#include "weir/runtime/task_parts.h"
+
+namespace weir {
+
+Task::Task(TaskSetup setup, Environment& env, TaskListener& listener)
+    : setup_(std::move(setup)), env_(env), listener_(listener) {}
+
+Task::~Task() = default;
+
+void Task::post(TaskCallback callback) {
+  {
+    const std::lock_guard lock(mailbox_mutex_);
+    mailbox_.push_back(std::move(callback));
+    mailbox_full_.store(true, std::memory_order_release);
+  }
+  if (waker_ != nullptr) waker_->wake();
+}
+
+Task::Step Task::fail(Error error) {
+  if (!failed_) listener_.task_failed(setup_.id, std::move(error));
+  failed_ = true;
+  return Step::done;
+}
+
+Status Task::run_mailbox(bool& progressed) {
+  if (!mailbox_full_.load(std::memory_order_acquire)) [[likely]]
+    return {};
+  std::vector<TaskCallback> callbacks;
+  {
+    const std::lock_guard lock(mailbox_mutex_);
+    callbacks.swap(mailbox_);
+    mailbox_full_.store(false, std::memory_order_release);
+  }
+  progressed = true;
+  for (TaskCallback& callback : callbacks) WEIR_TRY(callback());
+  return {};
+}
+
+Task::Step Task::step() {
+  if (failed_) return Step::done;
+  bool progressed = false;
+  if (Status status = run_mailbox(progressed); !status.ok()) return fail(status.error());
+  if (stopping_) return Step::done;
+  if (!drain_outputs()) return progressed ? Step::progress : Step::blocked;
+  if (snapshot_ && snapshot_slice()) progressed = true;
+  if (advancing_ < nodes_.size()) {
+    advance();
+    return Step::progress;
+  }
+  Step result;
+  try {
+    result = source_ != nullptr ? poll_source() : take_input();
+  } catch (const std::exception& e) {
+    return fail({ErrorCode::user_code, std::string("An exception left an operator: ") + e.what()});
+  }
+  if (result == Step::done) return result;
+  if (result == Step::idle) {
+    flush_outputs();
+    idle_work(env_.clock->steady_now());
+    if (completed_ > settled_.load(std::memory_order_relaxed) && quiescent()) settled_ = completed_;
+    if (progressed || failed_) return failed_ ? Step::done : Step::progress;
+  }
+  return result;
+}
+
+std::optional<std::chrono::nanoseconds> Task::wants_step_in() {
+  using std::chrono::milliseconds;
+  if (snapshot_ || advancing_ < nodes_.size()) return std::chrono::nanoseconds(0);
+  if (source_ != nullptr && !drained_ && !sources_paused_ && !last_barrier_) return milliseconds(1);
+  for (const auto& node : nodes_) {
+    if (const auto at = node->op->next_processing_time()) {
+      const Duration left = *at - env_.clock->wall_now();
+      return std::clamp<std::chrono::nanoseconds>(left, milliseconds(0), milliseconds(10));
+    }
+  }
+  return milliseconds(10);
+}
+
+void Task::flush_outputs() {
+  for (Partitioner* output : live_outputs_) output->flush();
+  last_flush_ = env_.clock->steady_now();
+}
+
+bool Task::drain_outputs() {
+  bool clear = true;
+  for (Partitioner* output : live_outputs_) clear &= output->drain();
+  return clear;
+}
+
+void Task::idle_work(SteadyTime now) {
+  const EventTime wall = env_.clock->wall_now();
+  for (auto& node : nodes_) {
+    if (const auto at = node->op->next_processing_time(); at && *at <= wall) {
+      node->op->on_processing_time(wall);
+    }
+  }
+  if (now - last_idle_work_ < std::chrono::milliseconds(10)) return;
+  last_idle_work_ = now;
+  for (auto& node : nodes_) {
+    if (Status status = node->op->on_idle(); !status.ok()) {
+      fail(status.error());
+      return;
+    }
+  }
+}
+
+/// Carries the watermark on through the chain, one slice; false when an operator has more to do.
+bool Task::advance() {
+  try {
+    while (advancing_ < nodes_.size()) {
+      Node& node = *nodes_[advancing_];
+      if (!node.op->on_watermark(target_watermark_)) return false;
+      node.metrics.watermark_ms.store(to_millis(target_watermark_), std::memory_order_relaxed);
+      ++advancing_;
+    }
+  } catch (const std::exception& e) {
+    fail({ErrorCode::user_code, std::string("An exception left an operator: ") + e.what()});
+    return false;
+  }
+  watermark_ = target_watermark_;
+  for (Partitioner* output : live_outputs_) output->set_watermark(to_millis(watermark_), active_);
+  if (input_ended_ && watermark_ == kEndOfTime && !drained_) {
+    drained_ = true;
+    for (Partitioner* output : live_outputs_) output->end();
+    listener_.task_drained(setup_.id);
+  }
+  return true;
+}
+
+/// Event time of the task: the least of its inputs that are not idle.
+void Task::merge_watermark() {
+  EventTime lowest = kEndOfTime;
+  bool any_active = false, all_ended = true;
+  for (const auto& input : inputs_) {
+    if (input->ended) continue;
+    all_ended = false;
+    if (!input->active) continue;
+    any_active = true;
+    lowest = std::min(lowest, input->watermark);
+  }
+  input_ended_ = all_ended;
+  const bool was_active = active_;
+  active_ = any_active || all_ended;
+  if (all_ended) lowest = kEndOfTime;
+  if ((any_active && lowest > watermark_) || (all_ended && !drained_)) {
+    target_watermark_ = lowest;
+    advancing_ = 0;
+    advance();
+  } else if (active_ != was_active) {
+    for (Partitioner* output : live_outputs_) output->set_watermark(to_millis(watermark_), active_);
+  }
+}
+
+Task::Step Task::poll_source() {
+  if (pending_trigger_ && !snapshot_) {
+    const auto [id, last] = *std::exchange(pending_trigger_, std::nullopt);
+    begin_checkpoint(id, last);
+    return failed_ ? Step::done : Step::progress;
+  }
+  if (drained_ || sources_paused_ || last_barrier_) return Step::idle;
+  auto polled = source_->poll();
+  if (!polled.ok()) return fail(polled.error());
+  active_ = !source_->idle();
+  EventTime watermark = source_->watermark();
+  if (*polled == SourceOperator::Poll::ended) {
+    input_ended_ = true;
+    watermark = kEndOfTime;
+  }
+  if (watermark > watermark_ || (input_ended_ && !drained_)) {
+    target_watermark_ = watermark;
+    advancing_ = 0;
+    advance();
+  } else {
+    for (Partitioner* output : live_outputs_) output->set_watermark(to_millis(watermark_), active_);
+  }
+  if (failed_) return Step::done;
+  if (*polled == SourceOperator::Poll::idle) return Step::idle;
+  const SteadyTime now = env_.clock->steady_now();
+  if (now - last_flush_ >= setup_.batch_timeout) {
+    flush_outputs();
+    idle_work(now);
+  }
+  return failed_ ? Step::done : Step::progress;
+}
+
+Task::Step Task::take_input() {
+  const std::size_t count = inputs_.size();
+  for (std::size_t k = 0; k < count; ++k) {
+    Input& input = *inputs_[(turn_ + k) % count];
+    if (input.at_barrier) continue;
+    ChannelElement element;
+    if (!input.channel->pop(element)) continue;
+    turn_ = (turn_ + k + 1) % count;
+    deliver(input, element);
+    if (failed_) return Step::done;
+    const SteadyTime now = env_.clock->steady_now();
+    if (now - last_flush_ >= setup_.batch_timeout) {
+      flush_outputs();
+      idle_work(now);
+    }
+    return failed_ ? Step::done : Step::progress;
+  }
+  return Step::idle;
+}
+
+void Task::deliver(Input& input, ChannelElement& element) {
+  switch (element.kind) {
+    case ChannelElement::Kind::data:
+      if (element.batch) {
+        nodes_[0]->op->on_batch(input.input, *element.batch);
+        element.batch->clear();
+        input.channel->recycle(std::move(element.batch));
+      }
+      input.watermark = std::max(input.watermark, from_millis(element.watermark_ms));
+      input.active = element.active;
+      merge_watermark();
+      return;
+    case ChannelElement::Kind::end:
+      input.ended = true;
+      merge_watermark();
+      return;
+    case ChannelElement::Kind::barrier:
+      on_barrier(input, element);
+      return;
+  }
+}
+
+bool Task::quiescent() const {
+  return async_ == 0 && !snapshot_ &&
+         std::all_of(nodes_.begin(), nodes_.end(),
+                     [](const auto& node) { return node->op->quiescent(); });
+}
+
+bool Task::finish_async() {
+  bool progressed = false;
+  static_cast<void>(run_mailbox(progressed));
+  return async_ == 0 && !mailbox_full_.load();
+}
+
+std::map<std::string, std::uint64_t> Task::StepView::counters() const {
+  return {{"records_in", metrics->records_in.get()},
+          {"records_out", metrics->records_out.get()},
+          {"late", metrics->late.get()},
+          {"dead_letters", metrics->dead_letters.get()},
+          {"duplicates", metrics->duplicates.get()},
+          {"timers_fired", metrics->timers_fired.get()}};
+}
+
+std::vector<Task::StepView> Task::steps() const {
+  std::vector<StepView> views;
+  for (const auto& node : nodes_) views.push_back({node->step, &node->metrics});
+  return views;
+}
+
+}  // namespace weir

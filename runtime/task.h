@@ -1,0 +1,212 @@
+// A task: the chain of operators of one plan vertex in one subtask, its input channels and the
+// partitioners at its outputs. It is stepped by its worker's thread and never blocks.
+//
+// The order of things, which every step keeps:
+//   1. what others asked for (mailbox), 2. output that waits for room, 3. a slice of the snapshot
+//   under way, 4. a slice of due timers, 5. one input element or one source batch.
+// Invariants: an element is taken only when the watermark before it has been carried out by all
+// operators; a barrier only when the snapshot before it has left the table; and nothing is taken
+// while output waits.
+//
+// Threads: `post` and `listener` calls may cross threads; all else belongs to the stepping thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "weir/checkpoint/protocol.h"
+#include "weir/checkpoint/store.h"
+#include "weir/runtime/channel.h"
+#include "weir/runtime/letter_log.h"
+#include "weir/runtime/operator.h"
+#include "weir/runtime/partitioner.h"
+#include "weir/runtime/plan.h"
+#include "weir/runtime/run_list.h"
+
+namespace weir {
+
+/// What one step of a task contributes to a checkpoint.
+struct StepPart {
+  std::string step;
+  SubtaskManifest manifest;
+  std::vector<RunInfo> dead_letters;              ///< new ones; at most one run
+  std::map<std::string, std::uint64_t> counters;  ///< of this attempt
+};
+
+/// What a task tells the coordinator. Called on the task's thread; must not block.
+class TaskListener {
+ public:
+  virtual ~TaskListener() = default;
+  virtual void task_restored(TaskId task) = 0;
+  virtual void checkpoint_done(TaskId task, CheckpointId id, std::vector<StepPart> parts,
+                               std::vector<std::string> obsolete_files) = 0;
+  virtual void checkpoint_declined(TaskId task, CheckpointId id, Error why) = 0;
+  /// All input has ended, all timers have fired; only a last checkpoint is left to do.
+  virtual void task_drained(TaskId task) = 0;
+  virtual void task_failed(TaskId task, Error why) = 0;
+  /// Replay of dead letter `id` ended.
+  virtual void replayed(const std::string& id, const Status& status) = 0;
+};
+
+/// What a task is made of.
+struct TaskSetup {
+  TaskId id = 0;
+  AttemptId attempt = 1;
+  std::uint32_t vertex = 0, subtask = 0, parallelism = 1;
+  std::uint32_t max_parallelism = 256;
+  std::string job, run_id, attempt_name, job_version;
+  std::string runs_folder;
+  std::uint64_t first_checkpoint = 1;
+  Duration batch_timeout{2};  ///< how long a record may wait in an open batch
+};
+
+/// How the state of one step in this subtask is restored.
+struct StepRestore {
+  std::string step;
+  std::string runs_folder;
+  std::vector<StateItem> items;
+  std::vector<RestoreSlice> slices;
+  std::vector<RunInfo> own_runs;  ///< set when one old subtask had exactly these key groups
+  std::string key_schema, state_schema;
+  EventTime watermark = kBeginningOfTime;
+};
+
+class Task final : public TaskServices {
+ public:
+  enum class Step : std::uint8_t {
+    progress,  ///< call again soon
+    idle,      ///< nothing to do until something arrives
+    blocked,   ///< output waits for room
+    done,      ///< stopped or failed: never call again
+  };
+
+  Task(TaskSetup setup, Environment& env, TaskListener& listener);
+  ~Task() override;
+
+  // ---- building, before the first step
+  // -----------------------------------------------------------
+  /// Adds the next operator of the chain.
+  void add_operator(const GraphStep& step);
+  /// Connects output `port` of step `from` to input `input` of step `to`, both in this task.
+  void chain(StepId from, std::uint32_t port, StepId to, std::uint32_t input,
+             std::shared_ptr<const KeyHasher> hasher);
+  /// Connects output `edge.port` of step `edge.from` to other tasks.
+  void connect_out(const PlanEdge& edge, const GraphStep& to, std::vector<Channel*> targets);
+  /// Adds a channel that feeds input `input` of the first operator.
+  void connect_in(Channel* channel, std::uint32_t input);
+  Status open(bool restored);
+  Status restore(StepRestore& from, Storage& storage);
+  /// Who steps the task; set after all connections, before the first step.
+  void set_waker(Waker* waker);
+
+  // ---- stepping ---------------------------------------------------------------------------------
+  Step step();
+  /// When the task wants to be stepped again although nothing arrived.
+  std::optional<std::chrono::nanoseconds> wants_step_in();
+
+  // ---- requests, to be made through `post`
+  // ----------------------------------------------------------
+  void trigger_checkpoint(CheckpointId id, bool last);
+  void checkpoint_complete(CheckpointId id);
+  void add_splits(const std::string& step, const std::vector<std::string>& splits, bool complete);
+  void limit_event_time(const std::string& step, EventTime limit);
+  void replay(const std::string& step, const std::vector<DeadLetter>& letters);
+  void drop_letters(const std::string& step, const std::vector<DeadLetter>& letters);
+  /// Stops reading, for runs that only replay dead letters.
+  void pause_sources() { sources_paused_ = true; }
+  void stop() { stopping_ = true; }
+
+  // ---- TaskServices
+  // ---------------------------------------------------------------------------------
+  Environment& env() override { return env_; }
+  void post(TaskCallback callback) override;
+  void async_begin() override { ++async_; }
+  void async_end() override { --async_; }
+
+  // ---- looking
+  // ------------------------------------------------------------------------------------
+  const TaskSetup& setup() const { return setup_; }
+  bool has_source() const { return source_ != nullptr; }
+  bool quiescent() const;
+  /// The last completed checkpoint of which everything has been committed here. Thread-safe.
+  CheckpointId settled() const { return settled_.load(); }
+  /// After the worker has stopped: runs what I/O threads send back; true when none is under way.
+  bool finish_async();
+  struct StepView {
+    const GraphStep* step;
+    const StepMetrics* metrics;
+    /// All counters by name, of this attempt.
+    std::map<std::string, std::uint64_t> counters() const;
+  };
+  std::vector<StepView> steps() const;
+
+ private:
+  struct Node;
+  struct Input;
+  struct SnapshotJob;
+
+  Node& node(StepId step);
+  Node* find(const std::string& step);
+  Step fail(Error error);
+  Status run_mailbox(bool& progressed);
+  bool advance();
+  void merge_watermark();
+  Step take_input();
+  Step poll_source();
+  void deliver(Input& input, ChannelElement& element);
+  void on_barrier(Input& input, ChannelElement& element);
+  void begin_checkpoint(CheckpointId id, bool last);
+  bool snapshot_slice();
+  void write_snapshot();
+  Status snapshot_written(SnapshotJob& job);
+  void start_merges();
+  void flush_outputs();
+  bool drain_outputs();
+  void idle_work(SteadyTime now);
+
+  TaskSetup setup_;
+  Environment& env_;
+  TaskListener& listener_;
+  Waker* waker_ = nullptr;
+
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::vector<std::unique_ptr<Receiver>> receivers_;  // of chained edges and combiners
+  std::vector<std::unique_ptr<Partitioner>> outputs_;
+  std::vector<Partitioner*> live_outputs_;
+  std::vector<std::unique_ptr<Input>> inputs_;
+  SourceOperator* source_ = nullptr;
+
+  std::mutex mailbox_mutex_;
+  std::vector<TaskCallback> mailbox_;
+  std::atomic<bool> mailbox_full_{false};
+
+  EventTime watermark_ = kBeginningOfTime;  // that all operators have been advanced to
+  EventTime target_watermark_ = kBeginningOfTime;
+  std::size_t advancing_ = 0;  // next operator to advance; nodes_.size(): none
+  bool active_ = true;
+  bool input_ended_ = false;
+  bool drained_ = false;
+  bool last_barrier_ = false;  // no record follows
+  bool sources_paused_ = false;
+  bool stopping_ = false;
+  bool failed_ = false;
+  std::size_t turn_ = 0;
+  std::size_t barriers_in_ = 0;  // channels blocked by the barrier being aligned
+  CheckpointId aligning_ = 0;
+  SteadyTime last_flush_{}, last_idle_work_{};
+
+  std::unique_ptr<SnapshotJob> snapshot_;  // the one whose rows are still in tables
+  std::optional<std::pair<CheckpointId, bool>> pending_trigger_;
+  int async_ = 0;
+  CheckpointId completed_ = 0;
+  std::atomic<CheckpointId> settled_{0};
+};
+
+}  // namespace weir

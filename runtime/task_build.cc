@@ -1,0 +1,204 @@
+// Building and restoring a task; see task.h.
+#include <algorithm>
+
+#include "weir/runtime/task_parts.h"
+
+namespace weir {
+namespace {
+
+/// The input of an operator in the same task.
+class ChainedInput final : public Receiver {
+ public:
+  ChainedInput(Operator& op, std::uint32_t input, std::shared_ptr<const KeyHasher> hasher)
+      : op_(op), input_(input), hasher_(std::move(hasher)) {}
+  void receive(BatchBase& batch) override {
+    if (hasher_) hasher_->hash(batch);
+    op_.on_batch(input_, batch);
+  }
+
+ private:
+  Operator& op_;
+  std::uint32_t input_;
+  std::shared_ptr<const KeyHasher> hasher_;
+};
+
+/// Aggregates within each batch, then partitions what is left. Keeps nothing between batches.
+class CombiningOutput final : public Receiver {
+ public:
+  CombiningOutput(std::unique_ptr<Operator> combiner, const std::string& step,
+                  DeadLetterSink& letters, Receiver& next)
+      : combiner_(std::move(combiner)) {
+    context_.step = step;
+    context_.dead_letters = &letters;
+    context_.metrics = &metrics_;
+    context_.outputs.resize(1);
+    context_.outputs[0].connect(&next);
+  }
+  Status open() { return combiner_->open(context_); }
+  void receive(BatchBase& batch) override { combiner_->on_batch(0, batch); }
+
+ private:
+  StepMetrics metrics_;
+  OperatorContext context_;
+  std::unique_ptr<Operator> combiner_;
+};
+
+}  // namespace
+
+void Task::add_operator(const GraphStep& step) {
+  auto node = std::make_unique<Node>();
+  node->step = &step;
+  node->op = step.make();
+  node->letters =
+      std::make_unique<LetterLog>(*env_.clock, step.name, setup_.job_version, node->metrics);
+  OperatorContext& context = node->context;
+  context.task = this;
+  context.job = setup_.job;
+  context.run_id = setup_.run_id;
+  context.attempt = setup_.attempt_name;
+  context.step = step.name;
+  context.subtask = setup_.subtask;
+  context.parallelism = setup_.parallelism;
+  context.keys = key_range_of(setup_.subtask, setup_.parallelism, setup_.max_parallelism);
+  context.first_checkpoint = setup_.first_checkpoint;
+  context.outputs.resize(step.outputs.size());
+  context.dead_letters = node->letters.get();
+  context.metrics = &node->metrics;
+  if (step.source) {
+    WEIR_CHECK(nodes_.empty(), "a source must be the first operator of its task");
+    source_ = static_cast<SourceOperator*>(node->op.get());
+  }
+  nodes_.push_back(std::move(node));
+  advancing_ = nodes_.size();
+}
+
+Task::Node& Task::node(StepId step) {
+  const auto found = std::find_if(nodes_.begin(), nodes_.end(),
+                                  [&](const auto& node) { return node->step->id == step; });
+  WEIR_CHECK(found != nodes_.end(), "a step is not in this task");
+  return **found;
+}
+
+Task::Node* Task::find(const std::string& step) {
+  for (auto& node : nodes_) {
+    if (node->step->name == step) return node.get();
+  }
+  return nullptr;
+}
+
+void Task::chain(StepId from, std::uint32_t port, StepId to, std::uint32_t input,
+                 std::shared_ptr<const KeyHasher> hasher) {
+  receivers_.push_back(std::make_unique<ChainedInput>(*node(to).op, input, std::move(hasher)));
+  node(from).context.outputs[port].connect(receivers_.back().get());
+}
+
+void Task::connect_out(const PlanEdge& edge, const GraphStep& to, std::vector<Channel*> targets) {
+  OutputPort& port = node(edge.from).context.outputs[edge.edge.port];
+  const auto& make_batch = edge.combined ? to.make_combined_batch
+                                         : node(edge.from).step->outputs[edge.edge.port].make_batch;
+  outputs_.push_back(std::make_unique<Partitioner>(
+      edge.edge.exchange, edge.combined ? to.combined_hasher : edge.edge.hasher,
+      setup_.max_parallelism, setup_.subtask, std::move(targets), make_batch));
+  live_outputs_.push_back(outputs_.back().get());
+  if (!edge.combined) {
+    port.connect(outputs_.back().get());
+    return;
+  }
+  auto combining = std::make_unique<CombiningOutput>(to.make_combiner(), to.name,
+                                                     *node(edge.from).letters, *outputs_.back());
+  const Status opened = combining->open();
+  WEIR_CHECK(opened.ok(), "a combiner cannot fail to open");
+  port.connect(combining.get());
+  receivers_.push_back(std::move(combining));
+}
+
+void Task::connect_in(Channel* channel, std::uint32_t input) {
+  inputs_.push_back(std::make_unique<Input>());
+  inputs_.back()->channel = channel;
+  inputs_.back()->input = input;
+}
+
+void Task::set_waker(Waker* waker) {
+  waker_ = waker;
+  for (auto& input : inputs_) input->channel->set_reader(waker);
+  for (Partitioner* output : live_outputs_) output->set_waker(waker);
+}
+
+Status Task::open(bool restored) {
+  last_flush_ = last_idle_work_ = env_.clock->steady_now();
+  for (auto& node : nodes_) {
+    node->context.restored = restored;
+    WEIR_TRY(node->op->open(node->context));
+  }
+  return {};
+}
+
+namespace {
+
+/// A view of the live rows of one old subtask, cut to the key groups that this one takes.
+class RangeCursor final : public RowCursor {
+ public:
+  RangeCursor(std::unique_ptr<RowCursor> rows, KeyGroupRange take, std::uint32_t max_parallelism)
+      : rows_(std::move(rows)), take_(take), max_parallelism_(max_parallelism) {}
+  Status seek(std::string_view) override {
+    std::string first;
+    ByteWriter(first).big_endian64(first_hash_of(take_.begin, max_parallelism_));
+    return rows_->seek(first);
+  }
+  bool valid() const override {
+    if (!rows_->valid()) return false;
+    return key_group_of(ByteReader(rows_->key()).big_endian64(), max_parallelism_) < take_.end;
+  }
+  Status next() override { return rows_->next(); }
+  std::string_view key() const override { return rows_->key(); }
+  std::string_view value() const override { return rows_->value(); }
+  bool tombstone() const override { return rows_->tombstone(); }
+
+ private:
+  std::unique_ptr<RowCursor> rows_;
+  KeyGroupRange take_;
+  std::uint32_t max_parallelism_;
+};
+
+Result<std::unique_ptr<RowCursor>> open_slice(Storage& storage, const std::string& folder,
+                                              const RestoreSlice& slice,
+                                              std::uint32_t max_parallelism) {
+  std::vector<std::unique_ptr<RowCursor>> newest_first;
+  for (auto run = slice.runs.rbegin(); run != slice.runs.rend(); ++run) {
+    WEIR_ASSIGN(auto cursor, open_run(storage, folder, *run));
+    newest_first.push_back(std::move(cursor));
+  }
+  return std::unique_ptr<RowCursor>(std::make_unique<RangeCursor>(
+      merge_cursors(std::move(newest_first), true), slice.take, max_parallelism));
+}
+
+}  // namespace
+
+Status Task::restore(StepRestore& from, Storage& storage) {
+  Node* node = find(from.step);
+  WEIR_CHECK(node != nullptr, "state for a step not here");
+  RestoreRequest request;
+  request.items = std::move(from.items);
+  request.key_schema = from.key_schema;
+  request.state_schema = from.state_schema;
+  request.watermark = from.watermark;
+  request.rewrite = from.own_runs.empty();
+  if (node->op->has_keyed_state() && !from.slices.empty()) {
+    // Slices of different old subtasks have different keys, so their order does not matter.
+    std::vector<std::unique_ptr<RowCursor>> slices;
+    for (const RestoreSlice& slice : from.slices) {
+      WEIR_ASSIGN(auto cursor,
+                  open_slice(storage, from.runs_folder, slice, setup_.max_parallelism));
+      slices.push_back(std::move(cursor));
+    }
+    request.rows = merge_cursors(std::move(slices), true);
+    node->rewrite = request.rewrite;
+    if (!request.rewrite) node->runs.restore(from.own_runs);
+  }
+  WEIR_TRY(node->op->restore(request));
+  if (request.rewrite) node->rewrite = true;
+  if (nodes_[0].get() == node) watermark_ = target_watermark_ = from.watermark;
+  return {};
+}
+
+}  // namespace weir

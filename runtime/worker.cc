@@ -1,0 +1,110 @@
+// Threads that step tasks; see worker.h.
+#include "weir/runtime/worker.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <thread>
+
+namespace weir {
+
+class Worker::Thread final : public Waker {
+ public:
+  ~Thread() override { stop(); }
+
+  void add(Task* task) {
+    tasks_.push_back(task);
+    task->set_waker(this);
+  }
+  void start() {
+    thread_ = std::thread([this] { run(); });
+    pthread_setname_np(thread_.native_handle(), "weir-task");
+  }
+  void stop() {
+    if (!thread_.joinable()) return;
+    stopping_.store(true);
+    wake();
+    thread_.join();
+  }
+
+  // The sleeper announces itself, then looks at all tasks once more; whoever brings work makes it
+  // visible first and looks for a sleeper second. So one of the two sees the other.
+  void wake() override {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!sleeping_.load(std::memory_order_relaxed)) return;
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+    condition_.notify_one();
+  }
+
+ private:
+  void run() {
+    int quiet_rounds = 0;
+    while (!stopping_.load(std::memory_order_relaxed)) {
+      if (step_all()) {
+        quiet_rounds = 0;
+        continue;
+      }
+      if (++quiet_rounds < 50) {
+        __builtin_ia32_pause();
+        continue;
+      }
+      sleep();
+      quiet_rounds = 0;
+    }
+  }
+  /// Steps each task; true when one made progress.
+  bool step_all() {
+    bool progress = false;
+    for (Task*& task : tasks_) {
+      if (task == nullptr) continue;
+      const Task::Step result = task->step();
+      progress |= result == Task::Step::progress;
+      if (result == Task::Step::done) task = nullptr;
+    }
+    return progress;
+  }
+  void sleep() {
+    std::chrono::nanoseconds pause = std::chrono::milliseconds(10);
+    for (Task* task : tasks_) {
+      if (task == nullptr) continue;
+      if (const auto wish = task->wants_step_in()) pause = std::min(pause, *wish);
+    }
+    if (pause.count() <= 0) return;
+    {
+      const std::lock_guard lock(mutex_);
+      woken_ = false;
+    }
+    sleeping_.store(true, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!step_all() && !stopping_.load()) {
+      std::unique_lock lock(mutex_);
+      condition_.wait_for(lock, pause, [this] { return woken_; });
+    }
+    sleeping_.store(false, std::memory_order_relaxed);
+  }
+
+  std::vector<Task*> tasks_;
+  std::thread thread_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> sleeping_{false};
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  bool woken_ = false;
+};
+
+Worker::Worker(unsigned threads) {
+  for (unsigned i = 0; i < threads; ++i) threads_.push_back(std::make_unique<Thread>());
+}
+Worker::~Worker() { stop(); }
+
+void Worker::add(Task* task, unsigned index) { threads_[index % threads_.size()]->add(task); }
+void Worker::start() {
+  for (auto& thread : threads_) thread->start();
+}
+void Worker::stop() {
+  for (auto& thread : threads_) thread->stop();
+}
+
+}  // namespace weir
