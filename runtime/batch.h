@@ -113,10 +113,10 @@ class Batch final : public BatchBase {
   }
   void push(T value, EventTime time) { push(std::move(value), to_millis(time)); }
 
-  /// Appends a default-made record of time 0 and returns it, for readers that fill it in place.
-  T& push_empty() {
-    ::new (static_cast<void*>(values_ + size_)) T();
-    set_meta(size_, 0, INT64_MIN);
+  /// Appends a default-initialised record and returns it, for readers that fill it in place.
+  T& push_empty(std::int64_t time_ms = 0) {
+    ::new (static_cast<void*>(values_ + size_)) T;
+    set_meta(size_, time_ms, INT64_MIN);
     return values_[size_++];
   }
 
