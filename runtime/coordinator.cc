@@ -18,8 +18,10 @@ Coordinator::Coordinator(const Graph& graph, const Plan& plan, JobIdentity ident
       options_(options),
       env_(env),
       store_(store) {
+  last_completed_ = identity_.newest_id;
   if (restored == nullptr) return;
-  last_completed_ = restored->id;
+  last_completed_ = std::max(identity_.newest_id, restored->id);
+  was_finished_ = restored->finished;
   letters_ = restored->dead_letters;
   for (const StepManifest& step : restored->steps) {
     base_counters_[step.name] = step.counters;
@@ -28,6 +30,11 @@ Coordinator::Coordinator(const Graph& graph, const Plan& plan, JobIdentity ident
 
 Coordinator::~Coordinator() {
   WEIR_CHECK(io_under_way_ == 0, "a coordinator was destroyed while its I/O was under way");
+}
+
+void Coordinator::abandon() {
+  inbox_.clear();
+  io_under_way_ = 0;
 }
 
 void Coordinator::post(std::function<void()> event) {
@@ -166,8 +173,11 @@ void Coordinator::align_sources() {
   for_each_source([&](TaskEntry& task, const Task::StepView& view) {
     const std::int64_t least = slowest[view.step->source->alignment_group];
     // Before every source has said where it is, none may run away.
-    task.gateway->limit_event_time(
-        view.step->name, saturating_add(from_millis(least), view.step->source->alignment_drift));
+    const EventTime limit = saturating_add(from_millis(least), view.step->source->alignment_drift);
+    auto [sent, first] = event_time_limits_.try_emplace(task.id, limit);
+    if (!first && sent->second == limit) return;
+    sent->second = limit;
+    task.gateway->limit_event_time(view.step->name, limit);
   });
 }
 
@@ -199,14 +209,30 @@ void Coordinator::check_dead_letters() {
             "--max-dead-letter-share)."});
 }
 
-std::uint32_t Coordinator::owner_of(const DeadLetter& letter, std::uint32_t vertex) const {
-  const std::uint32_t parallelism = plan_.vertices[vertex].parallelism;
-  if (!letter.keyed) return 0;
-  const std::uint32_t group = key_group_of(letter.key_hash, identity_.max_parallelism);
-  for (std::uint32_t i = 0; i < parallelism; ++i) {
-    if (key_groups_of(i, parallelism, identity_.max_parallelism).contains(group)) return i;
+/// The hash of the key of a letter's record. The record says it, not the letter: a repair may have
+/// changed the key. A record that cannot be read goes where it failed, and fails there again.
+std::optional<std::uint64_t> Coordinator::hash_of(const DeadLetter& letter, const GraphStep& step) {
+  const KeyHasher* hasher = nullptr;
+  for (const GraphEdge& edge : step.inputs) {
+    if (edge.input == letter.input && edge.hasher) hasher = edge.hasher.get();
   }
-  return 0;
+  if (step.combined_hasher && letter.input == step.combined_input) {
+    hasher = step.combined_hasher.get();
+  }
+  if (hasher != nullptr) {
+    if (const auto hash = hasher->hash_letter(letter); hash.ok()) return *hash;
+  }
+  return letter.keyed ? std::optional(letter.key_hash) : std::nullopt;
+}
+
+TaskEntry* Coordinator::owner_of(std::optional<std::uint64_t> hash, const GraphStep& step) {
+  const std::uint32_t vertex = plan_.vertex_of[step.id];
+  const std::uint32_t parallelism = plan_.parallelism_of[step.id];
+  if (!hash) return task_of(vertex, 0);
+  const std::uint32_t group = key_group_of(*hash, identity_.max_parallelism);
+  std::uint32_t owner = 0;
+  while (!key_groups_of(owner, parallelism, identity_.max_parallelism).contains(group)) ++owner;
+  return task_of(vertex, owner);
 }
 
 Status Coordinator::send_letters(const std::vector<DeadLetter>& letters, bool drop) {
@@ -218,8 +244,9 @@ Status Coordinator::send_letters(const std::vector<DeadLetter>& letters, bool dr
       return Error{ErrorCode::not_found, "Dead letter " + letter.id + " belongs to step '" +
                                              letter.step + "', which this job does not have"};
     }
-    const std::uint32_t vertex = plan_.vertex_of[step->id];
-    groups[{task_of(vertex, owner_of(letter, vertex)), letter.step}].push_back(letter);
+    // A dropped letter concerns the key that it was parked under.
+    const auto hash = drop ? std::optional(letter.key_hash) : hash_of(letter, *step);
+    groups[{owner_of(hash, *step), letter.step}].push_back(letter);
   }
   for (auto& [place, group] : groups) {
     const auto& [task, step] = place;

@@ -59,6 +59,7 @@ struct JobIdentity {
   std::string job, run_id, attempt_name;
   AttemptId attempt = 1;
   std::uint32_t max_parallelism = 256;
+  CheckpointId newest_id = 0;  ///< in the state folder: new ones go above it, wherever we restore
   std::map<std::string, std::string> config;
 };
 
@@ -90,6 +91,8 @@ class Coordinator final : public TaskListener {
   State state() const { return state_; }
   /// No I/O of the coordinator is under way.
   bool quiescent() const { return io_under_way_ == 0; }
+  /// For the simulation of a crash: its I/O has been dropped and never comes back.
+  void abandon();
   /// Why the job failed.
   const Error& failure() const { return failure_; }
   CheckpointId last_completed() const { return last_completed_.load(); }
@@ -137,7 +140,8 @@ class Coordinator final : public TaskListener {
   void align_sources();
   Status send_letters(const std::vector<DeadLetter>& letters, bool drop);
   void finish_if_done();
-  std::uint32_t owner_of(const DeadLetter& letter, std::uint32_t vertex) const;
+  static std::optional<std::uint64_t> hash_of(const DeadLetter& letter, const GraphStep& step);
+  TaskEntry* owner_of(std::optional<std::uint64_t> hash, const GraphStep& step);
   TaskEntry* task_of(std::uint32_t vertex, std::uint32_t subtask);
 
   const Graph& graph_;
@@ -168,10 +172,12 @@ class Coordinator final : public TaskListener {
   std::optional<Error> replay_failure_;
   std::vector<Done> replay_done_;
   bool final_requested_ = false;
+  bool was_finished_ = false;    // when restored
   std::optional<State> ending_;  // what the job becomes once tasks are quiescent
   int io_under_way_ = 0;
   bool started_ = false;
   SteadyTime last_alignment_{};
+  std::map<TaskId, EventTime> event_time_limits_;  // as last sent
 
   State state_ = State::running;
   Error failure_;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include "weir/runtime/job.h"
+
 namespace weir {
 namespace {
 
@@ -93,6 +95,17 @@ Status check_restore(const Graph& graph, const Manifest& manifest, bool allow_dr
     }
   }
   return {};
+}
+
+Status check_restore(const Job& job, const Manifest& manifest, bool allow_dropped_state) {
+  if (manifest.max_parallelism != job.max_parallelism()) {
+    return Error{ErrorCode::incompatible,
+                 "The state was written with max_parallelism " +
+                     std::to_string(manifest.max_parallelism) + ", the job now says " +
+                     std::to_string(job.max_parallelism()) +
+                     ". It is fixed for the life of a job's state: set it back."};
+  }
+  return check_restore(job.graph(), manifest, allow_dropped_state);
 }
 
 Result<std::unique_ptr<Deployment>> Deployment::create(const Graph& graph, const Plan& plan,

@@ -14,6 +14,8 @@
 
 namespace weir {
 
+class Job;
+
 struct DeploymentOptions {
   CoordinatorOptions coordinator;
   std::string job_version;
@@ -39,6 +41,8 @@ class Deployment {
   /// Every task has seen the last checkpoint and committed what it made due. Thread-safe; a
   /// moment's truth unless the job has ended.
   bool quiescent() const;
+  /// For the simulation of a crash: what is under way on the I/O pool never comes back.
+  void abandon() { coordinator_->abandon(); }
 
  private:
   Deployment(const Graph& graph, const Plan& plan, const JobIdentity& identity,
@@ -75,5 +79,7 @@ Result<std::vector<StateItem>> read_items(Storage& storage, const std::string& r
 /// Says whether `manifest` can be restored into `graph`: every step with state is still there
 /// (unless `allow_dropped_state`), with compatible schemas.
 Status check_restore(const Graph& graph, const Manifest& manifest, bool allow_dropped_state);
+/// The same for a whole job: also the number of its key groups must be that of the checkpoint.
+Status check_restore(const Job& job, const Manifest& manifest, bool allow_dropped_state);
 
 }  // namespace weir

@@ -136,16 +136,8 @@ Status LocalJobRunner::open() {
 Status LocalJobRunner::find_restore_point(const std::string& from) {
   WEIR_ASSIGN(restore_, resolve_restore(*store_, from));
   if (!restore_) return {};
-  const Manifest& manifest = restore_->manifest;
-  identity_.run_id = manifest.run_id;
-  if (manifest.max_parallelism != identity_.max_parallelism) {
-    return Error{ErrorCode::incompatible,
-                 "The state was written with max_parallelism " +
-                     std::to_string(manifest.max_parallelism) + ", the job now says " +
-                     std::to_string(identity_.max_parallelism) +
-                     ". It is fixed for the life of a job's state: set it back."};
-  }
-  return check_restore(job_.graph(), manifest, options_.allow_dropped_state);
+  identity_.run_id = restore_->manifest.run_id;
+  return check_restore(job_, restore_->manifest, options_.allow_dropped_state);
 }
 
 Status LocalJobRunner::begin_attempt() {
