@@ -50,10 +50,8 @@ class ConnectOperator final
   }
   template <class T, class KeyFn>
   Status replay_side(const DeadLetter& letter, KeyFn& key) {
-    return this->template replay_keyed<T>(letter, [&](Batch<T>& batch) {
-      batch.hashes()[0] = hash_key(static_cast<K>(std::invoke(key, std::as_const(batch[0]))));
-      on_batch(letter.input, batch);
-    });
+    return this->template replay_keyed<T>(letter, key,
+                                          [&](Batch<T>& batch) { on_batch(letter.input, batch); });
   }
 
   LKey left_key_;

@@ -98,7 +98,7 @@ class ProcessBase : public KeyedOperator<K, Stored> {
   }
 
   // For ProcessContext.
-  const K& current_key() const { return current_->key; }
+  const K& current_key() const { return current_->key(); }
   void set(Timer timer) { this->set_timer(*current_, std::move(timer)); }
   void cancel(const Timer& timer) { this->cancel_timer(*current_, timer); }
   void clear_current() { clear_ = true; }
@@ -158,10 +158,23 @@ class ProcessBase : public KeyedOperator<K, Stored> {
   /// Carries out `clear_state` after a record's call.
   virtual void clear_entry(Entry& entry) { this->table_->erase(entry); }
 
-  /// Replays a letter whose records are of type T by `deliver(batch)`.
-  template <class T, class Deliver>
-  Status replay_keyed(const DeadLetter& letter, Deliver&& deliver) {
-    WEIR_TRY(replay_record<T>(*this->context_, letter, deliver));
+  /// Replays a letter whose records are of type T and have their key by `key`: `deliver(batch)`
+  /// gets the record with its hash.
+  template <class T, class KeyFn, class Deliver>
+  Status replay_keyed(const DeadLetter& letter, KeyFn& key, Deliver&& deliver) {
+    WEIR_TRY(replay_record<T>(*this->context_, letter, [&](Batch<T>& batch) {
+      const std::uint64_t hash =
+          hash_key(static_cast<K>(std::invoke(key, std::as_const(batch[0]))));
+      if (options_.park_keys && letter.keyed && hash != letter.key_hash) {
+        this->context_->replay_outcome = Error{
+            ErrorCode::invalid_argument,
+            "the repair changed the key of the record, but the step parks keys: later records of "
+            "the old key wait for this one. Drop it here and send the record anew at the source"};
+        return;
+      }
+      batch.hashes()[0] = hash;
+      deliver(batch);
+    }));
     if (letter.keyed) unpark(letter);
     return {};
   }
@@ -196,7 +209,7 @@ class ProcessBase : public KeyedOperator<K, Stored> {
     DeadLetter letter = make_record_letter(reason, record, time_ms);
     letter.seen_ms = seen_ms;
     letter.input = input;
-    letter.key = encode_to_string(entry.key);
+    letter.key = encode_to_string(entry.key());
     letter.key_hash = entry.hash;
     letter.keyed = true;
     return letter;
@@ -226,7 +239,7 @@ class ProcessBase : public KeyedOperator<K, Stored> {
   }
   void unpark(const DeadLetter& letter) {
     this->table_->for_hash(letter.key_hash, [&](Entry& entry) {
-      if (encode_to_string(entry.key) != letter.key) return true;
+      if (encode_to_string(entry.key()) != letter.key) return true;
       this->table_->touch(entry);
       if (entry.extras && entry.extras->parked > 0) --entry.extras->parked;
       return false;
@@ -264,10 +277,8 @@ class ProcessOperator final
   }
 
   Status replay(const DeadLetter& letter) override {
-    return this->template replay_keyed<T>(letter, [this](Batch<T>& batch) {
-      batch.hashes()[0] = hash_key(static_cast<K>(std::invoke(key_, std::as_const(batch[0]))));
-      on_batch(0, batch);
-    });
+    return this->template replay_keyed<T>(letter, key_,
+                                          [this](Batch<T>& batch) { on_batch(0, batch); });
   }
 
  private:

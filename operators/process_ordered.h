@@ -55,9 +55,9 @@ class OrderedProcessOperator final
 
   Status replay(const DeadLetter& letter) override {
     // A record that waited its turn and then failed is tried at once: its turn has come.
-    return this->template replay_keyed<T>(letter, [this](Batch<T>& batch) {
+    return this->template replay_keyed<T>(letter, key_, [this](Batch<T>& batch) {
       const K key = static_cast<K>(std::invoke(key_, std::as_const(batch[0])));
-      auto& entry = this->fetch(hash_key(key), key, batch.times()[0]);
+      auto& entry = this->fetch(batch.hashes()[0], key, batch.times()[0]);
       this->call(entry, batch[0], fn_, batch.times()[0], batch.seen(0), 0);
       this->ctx_.flush();
     });

@@ -53,6 +53,11 @@ class TypedHasher final : public KeyHasher {
     }
     batch.set_has_hashes(true);
   }
+  Result<std::uint64_t> hash_letter(const DeadLetter& letter) const override {
+    T record{};
+    WEIR_TRY(decode_letter_record(letter, record));
+    return hash_key<KeyOf<const KeyFn, T>>(std::invoke(key_, std::as_const(record)));
+  }
 
  private:
   KeyFn key_;

@@ -32,6 +32,8 @@ class KeyHasher {
  public:
   virtual ~KeyHasher() = default;
   virtual void hash(BatchBase& batch) const = 0;
+  /// The hash of the record in a dead letter, which may have been repaired since it failed.
+  virtual Result<std::uint64_t> hash_letter(const DeadLetter& letter) const = 0;
 };
 
 /// How records find the subtask of the next step.

@@ -134,6 +134,16 @@ Status LocalJobRunner::open() {
 }
 
 Status LocalJobRunner::find_restore_point(const std::string& from) {
+  const auto checkpoints = store_->list();
+  identity_.newest_id = checkpoints.empty() ? 0 : checkpoints.back().id;
+  if (from == "none" && !checkpoints.empty()) {
+    return Error{ErrorCode::already_exists,
+                 "The state folder " + store_->root() +
+                     " holds checkpoints of a job (the newest is " +
+                     std::to_string(identity_.newest_id) +
+                     "), and --from none would begin it anew. Give another folder with --state, or "
+                     "remove this one."};
+  }
   WEIR_ASSIGN(restore_, resolve_restore(*store_, from));
   if (!restore_) return {};
   identity_.run_id = restore_->manifest.run_id;
@@ -212,7 +222,8 @@ Result<RunResult> LocalJobRunner::run() {
   RunResult result;
   result.restored_from = restore_ ? restore_->manifest.id : 0;
   const bool was_finished = restore_ && restore_->manifest.finished && !options_.replay_only;
-  CheckpointId last_progress = result.restored_from;
+  const CheckpointId newest_at_start = identity_.newest_id;
+  CheckpointId last_progress = newest_at_start;
   unsigned failures = 0;
   for (;;) {
     Status begun = begin_attempt();
@@ -247,7 +258,11 @@ Result<RunResult> LocalJobRunner::run() {
              failure.message + " Restarting from the last checkpoint in " +
                  format_duration(std::chrono::duration_cast<Duration>(pause)) + ".");
     std::this_thread::sleep_for(pause);
-    if (Status found = find_restore_point("latest"); !found.ok()) return found.error();
+    // Until this run has made a checkpoint it begins where it was told to.
+    const auto checkpoints = store_->list();
+    const bool made_one = !checkpoints.empty() && checkpoints.back().id > newest_at_start;
+    const std::string from = made_one ? "latest" : options_.from;
+    if (Status found = find_restore_point(from); !found.ok()) return found.error();
   }
 }
 

@@ -5,16 +5,28 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <string>
 #include <thread>
 
 namespace weir {
+namespace {
+
+thread_local const char* current_steps = nullptr;
+
+}  // namespace
+
+const char* current_task_steps() { return current_steps; }
 
 class Worker::Thread final : public Waker {
  public:
   ~Thread() override { stop(); }
 
   void add(Task* task) {
-    tasks_.push_back(task);
+    std::string steps;
+    for (const Task::StepView& view : task->steps()) {
+      steps += (steps.empty() ? "" : ", ") + view.step->name;
+    }
+    tasks_.push_back({task, std::move(steps)});
     task->set_waker(this);
   }
   void start() {
@@ -57,17 +69,19 @@ class Worker::Thread final : public Waker {
   /// Steps each task; true when one made progress.
   bool step_all() {
     bool progress = false;
-    for (Task*& task : tasks_) {
+    for (auto& [task, steps] : tasks_) {
       if (task == nullptr) continue;
+      current_steps = steps.c_str();
       const Task::Step result = task->step();
       progress |= result == Task::Step::progress;
       if (result == Task::Step::done) task = nullptr;
     }
+    current_steps = nullptr;
     return progress;
   }
   void sleep() {
     std::chrono::nanoseconds pause = std::chrono::milliseconds(10);
-    for (Task* task : tasks_) {
+    for (const auto& [task, steps] : tasks_) {
       if (task == nullptr) continue;
       if (const auto wish = task->wants_step_in()) pause = std::min(pause, *wish);
     }
@@ -85,7 +99,11 @@ class Worker::Thread final : public Waker {
     sleeping_.store(false, std::memory_order_relaxed);
   }
 
-  std::vector<Task*> tasks_;
+  struct Share {
+    Task* task;         // null when done
+    std::string steps;  // their names, for crash handlers
+  };
+  std::vector<Share> tasks_;
   std::thread thread_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> sleeping_{false};

@@ -9,6 +9,10 @@
 
 namespace weir {
 
+/// The steps of the task that the calling thread is stepping, or null outside of tasks. May be
+/// called in a signal handler.
+const char* current_task_steps();
+
 class Worker {
  public:
   /// `threads` is at least 1.
