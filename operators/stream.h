@@ -242,10 +242,10 @@ class EventTimeOf {
 
 template <class T>
 struct SourceOptions {
-  EventTimeOf<T> event_time;  ///< none: no event time, so no windows, timers or lateness
-  Duration out_of_order{0};   ///< how far behind the newest time of its split a record may come
-  Duration idle_after{0};     ///< a split that gives nothing for so long does not hold others back
-  std::string align;          ///< sources of one group stay within `align_drift` of each other
+  EventTimeOf<T> event_time = {};  ///< none: no event time, so no windows, timers or lateness
+  Duration out_of_order{0};  ///< how far behind the newest time of its split a record may come
+  Duration idle_after{0};    ///< a split that gives nothing for so long does not hold others back
+  std::string align = {};    ///< sources of one group stay within `align_drift` of each other
   Duration align_drift{std::chrono::minutes(1)};
   std::uint32_t parallelism = 0;
 };

@@ -15,6 +15,11 @@
 
 namespace weir {
 
+/// How much an emitter held at a moment.
+struct EmitterMark {
+  std::size_t full_batches = 0, size = 0;
+};
+
 template <class T>
 class Emitter {
  public:
@@ -33,12 +38,9 @@ class Emitter {
   }
   Batch<T>& batch() { return batch_; }
 
-  struct Mark {
-    std::size_t full_batches, size;
-  };
-  Mark mark() const { return {full_.size(), batch_.size()}; }
+  EmitterMark mark() const { return {full_.size(), batch_.size()}; }
   /// Takes back all that was emitted since `mark`.
-  void rollback(const Mark& mark) {
+  void rollback(const EmitterMark& mark) {
     if (full_.size() > mark.full_batches) {
       batch_.swap(*full_[mark.full_batches]);
       full_.resize(mark.full_batches);
