@@ -19,6 +19,7 @@ struct InputSpec {
   std::uint64_t split_bytes = 0;
   std::size_t max_record = 0;
   PayloadFormat format = PayloadFormat::text;
+  double rate_per_second = 0;
 };
 
 /// The files that `path` means, sorted: itself, what matches it as a pattern, or what lies in it.

@@ -1,7 +1,6 @@
 // A source that makes its records: a function from an index, at a given rate.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -9,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "weir/base/clock.h"
 #include "weir/connectors/file/memory.h"
+#include "weir/connectors/file/rate_pacer.h"
 #include "weir/runtime/environment.h"
 #include "weir/runtime/source.h"
 
@@ -26,23 +25,6 @@ struct GeneratorOptions {
 };
 
 namespace generator_detail {
-
-/// Says how many records are due by a steady clock. What could not be made in time is made up for,
-/// but never more than 100 ms of it, so that a pause is not followed by a flood. One thread.
-class RatePacer {
- public:
-  /// `rate_per_second` 0 means no limit. The first record is due at once.
-  RatePacer(Clock& clock, double rate_per_second) : clock_(clock), rate_(rate_per_second) {}
-  /// How many records may be made now, at most `wanted`; they count as made.
-  std::uint64_t take(std::uint64_t wanted);
-
- private:
-  Clock& clock_;
-  double rate_;
-  bool started_ = false;
-  SteadyTime start_{};
-  std::uint64_t made_ = 0;  // since `start_`
-};
 
 template <class T, class F>
 class Reader final : public SplitReader<T> {
@@ -70,7 +52,7 @@ class Reader final : public SplitReader<T> {
   }
 
  private:
-  RatePacer pacer_;
+  file::detail::RatePacer pacer_;
   F make_;
   std::uint64_t next_, end_, step_;
 };

@@ -26,7 +26,7 @@ enum class TimeFormat : std::uint8_t {
 struct LinesOptions {
   /// One file, a pattern with `*`, `?` and `[...]` in any component, or a folder: all files in it
   /// whose names do not begin with `.` or `_`. Plain, gzip or zstd, told by their first bytes.
-  std::string path;
+  std::string path = {};
   /// Look for new files every `discovery_interval` and read on as files grow; whole lines only.
   bool follow = false;
   Duration discovery_interval{1000};
@@ -35,11 +35,14 @@ struct LinesOptions {
   std::uint64_t split_bytes = 0;
   /// Longer lines become dead letters (too_large).
   std::size_t max_record = std::size_t{1} << 20;
+  /// At most so many records a second from each split, so that a backfill does not flood what
+  /// comes behind the job; 0: as fast as the job takes them.
+  double rate_per_second = 0;
 };
 
 /// CSV by RFC 4180.
 struct CsvOptions {
-  std::string path;  ///< as in LinesOptions
+  std::string path = {};  ///< as in LinesOptions
   /// Described field -> name of its column, where they differ.
   std::map<std::string, std::string> columns = {};
   /// Described field -> text that stands for an absent column or an empty value.
@@ -57,11 +60,12 @@ struct CsvOptions {
   /// A promise: no quoted field holds a line end.
   bool no_newlines_in_fields = false;
   std::size_t max_record = std::size_t{1} << 20;
+  double rate_per_second = 0;  ///< as in LinesOptions
 };
 
 /// JSON lines: one object a line.
 struct JsonOptions {
-  std::string path;  ///< as in LinesOptions
+  std::string path = {};  ///< as in LinesOptions
   /// Described field -> key, where they differ; dots lead into objects: "properties.price".
   std::map<std::string, std::string> keys = {};
   /// Described field -> JSON text that stands for an absent key or null: "0", "\"EUR\"".
@@ -75,11 +79,12 @@ struct JsonOptions {
   Duration discovery_interval{1000};  ///< as in LinesOptions
   std::uint64_t split_bytes = 0;      ///< as in LinesOptions
   std::size_t max_record = std::size_t{1} << 20;
+  double rate_per_second = 0;  ///< as in LinesOptions
 };
 
 /// A folder into which a sink writes `part-*` files, exactly once.
 struct SinkOptions {
-  std::string path;
+  std::string path = {};
   /// A file is finished at the first barrier at which it is as large, or as old, as this.
   std::uint64_t roll_bytes = std::uint64_t{128} << 20;
   Duration roll_interval{10'000};
@@ -87,7 +92,7 @@ struct SinkOptions {
 
 /// As SinkOptions, for CSV.
 struct CsvSinkOptions {
-  std::string path;
+  std::string path = {};
   std::uint64_t roll_bytes = std::uint64_t{128} << 20;
   Duration roll_interval{10'000};
   char delimiter = ',';

@@ -22,6 +22,7 @@ class TextSource : public UntypedSource {
   explicit TextSource(InputSpec spec) : spec_(std::move(spec)) {}
   Result<std::vector<std::string>> discover(const SourceContext& context) const override;
   std::optional<Duration> discovery_interval() const override;
+  double rate_per_second() const override { return spec_.rate_per_second; }
   Result<std::unique_ptr<UntypedReader>> open(const SourceContext& context,
                                               const std::string& split,
                                               const std::string& position) const final;
@@ -43,8 +44,8 @@ class TextSource : public UntypedSource {
 /// InputSpec from any of the option structs.
 template <class Options>
 InputSpec input_spec(const Options& options, PayloadFormat format) {
-  return {options.path,        options.follow,     options.discovery_interval,
-          options.split_bytes, options.max_record, format};
+  return {options.path,       options.follow, options.discovery_interval, options.split_bytes,
+          options.max_record, format,         options.rate_per_second};
 }
 
 }  // namespace weir::file::detail

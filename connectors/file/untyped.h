@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "weir/connectors/file/rate_pacer.h"
+#include "weir/runtime/environment.h"
 #include "weir/runtime/source.h"
 
 namespace weir::file::detail {
@@ -43,10 +45,9 @@ class Rows {
 };
 
 template <class T>
-Rows rows_of(Batch<T>& batch) {
+Rows rows_of(Batch<T>& batch, std::size_t room) {
   return Rows(
-      &batch, batch.capacity() - batch.size(),
-      [](void* b) -> void* { return &static_cast<Batch<T>*>(b)->push_empty(); },
+      &batch, room, [](void* b) -> void* { return &static_cast<Batch<T>*>(b)->push_empty(); },
       [](void* b) {
         auto& typed = *static_cast<Batch<T>*>(b);
         typed.truncate(typed.size() - 1);
@@ -74,6 +75,8 @@ class UntypedSource {
                                                       const std::string& position) const = 0;
   /// Reads one raw record into the row at `row`.
   virtual Status decode(const DeadLetter& letter, void* row) const = 0;
+  /// At most so many records a second from each split; 0: no limit.
+  virtual double rate_per_second() const { return 0; }
   virtual std::string describe() const = 0;
 };
 
@@ -81,9 +84,12 @@ class UntypedSource {
 template <class T>
 class TypedReader final : public SplitReader<T> {
  public:
-  explicit TypedReader(std::unique_ptr<UntypedReader> reader) : reader_(std::move(reader)) {}
+  TypedReader(std::unique_ptr<UntypedReader> reader, RatePacer pacer)
+      : reader_(std::move(reader)), pacer_(std::move(pacer)) {}
   Result<ReadStatus> read(Batch<T>& out, DeadLetterSink& dead) override {
-    Rows rows = rows_of(out);
+    const std::size_t due = pacer_.take(out.capacity() - out.size());
+    if (due == 0) return ReadStatus::empty;
+    Rows rows = rows_of(out, due);
     return reader_->read(rows, dead);
   }
   std::string position() const override { return reader_->position(); }
@@ -92,6 +98,7 @@ class TypedReader final : public SplitReader<T> {
 
  private:
   std::unique_ptr<UntypedReader> reader_;
+  RatePacer pacer_;
 };
 
 /// Gives an UntypedSource its type.
@@ -109,7 +116,8 @@ class TypedSource final : public Source<T> {
                                                const std::string& split,
                                                const std::string& position) const override {
     WEIR_ASSIGN(std::unique_ptr<UntypedReader> reader, source_->open(context, split, position));
-    return std::unique_ptr<SplitReader<T>>(std::make_unique<TypedReader<T>>(std::move(reader)));
+    return std::unique_ptr<SplitReader<T>>(std::make_unique<TypedReader<T>>(
+        std::move(reader), RatePacer(*context.env->clock, source_->rate_per_second())));
   }
   Result<T> decode(const DeadLetter& letter) const override {
     T row{};

@@ -1,10 +1,10 @@
-// The pace of a generator. Used by one thread.
-#include "weir/connectors/file/generator.h"
+// Counting what is due. Used by one thread.
+#include "weir/connectors/file/rate_pacer.h"
 
 #include <algorithm>
-#include <cmath>
+#include <chrono>
 
-namespace weir::generator_detail {
+namespace weir::file::detail {
 
 std::uint64_t RatePacer::take(std::uint64_t wanted) {
   if (rate_ <= 0) return wanted;
@@ -28,4 +28,4 @@ std::uint64_t RatePacer::take(std::uint64_t wanted) {
   return taken;
 }
 
-}  // namespace weir::generator_detail
+}  // namespace weir::file::detail
