@@ -24,10 +24,10 @@ namespace weir {
 using JobFunction = void (*)(Job&);
 
 struct RunOptions {
-  std::string name = "job";                   ///< of the job, unless it names itself
-  std::map<std::string, std::string> config;  ///< what Job::config answers
-  std::uint32_t parallelism = 1;              ///< subtasks of each step that does not say its own
-  unsigned threads = 0;                       ///< 0: one for each core, at most the parallelism
+  std::string name = "job";                     ///< of the job, unless it names itself
+  std::map<std::string, std::string> config{};  ///< what Job::config answers
+  std::uint32_t parallelism = 1;                ///< subtasks of each step that does not say its own
+  unsigned threads = 0;                         ///< 0: one for each core, at most the parallelism
   /// Where checkpoints are kept. Empty: in a temporary folder that is removed at the end.
   std::string state_dir;
   /// "latest", "none", a checkpoint id, or the path of a savepoint. "none" refuses a used state

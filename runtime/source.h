@@ -52,6 +52,9 @@ class SplitReader {
   virtual std::string position() const = 0;
   /// Bytes or records from here to the end, if known, for progress.
   virtual std::optional<double> progress() const { return std::nullopt; }
+  /// Event time up to which the source itself promises that no record in time will follow (marks in
+  /// the stream), as of the last record returned. It counts beside what the records show.
+  virtual EventTime watermark() const { return kBeginningOfTime; }
   /// True when an external system says that the split has nothing new (end of partition).
   virtual bool caught_up() const { return false; }
 };

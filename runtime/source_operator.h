@@ -85,6 +85,7 @@ class TypedSourceOperator final : public SourceOperator {
       main_.flush();
       late_.flush();
     }
+    splits_[i].floor_ms = std::max(splits_[i].floor_ms, to_millis(readers_[i]->watermark()));
     if (status == ReadStatus::end) {
       splits_[i].ended = true;
       splits_[i].position = readers_[i]->position();
