@@ -37,7 +37,7 @@ class ShopEvents {
 
   /// The next line; valid until the next call.
   const std::string& next() {
-    // A visit of a user takes minutes, so time runs slower when there are fewer users.
+    // Each user acts about once a minute, so time runs slower when there are more users.
     clock_ms_ += static_cast<std::int64_t>(random_.below(2 * step_ms()) + 1);
     const std::uint64_t dice = random_.below(1000);
     if (dice < 20 && !recent_.empty() && repeat()) return line_;
@@ -59,7 +59,10 @@ class ShopEvents {
 
   /// Sends a recent line again, unless it would come late.
   bool repeat() {
-    const Sent& sent = recent_[random_.below(recent_.size())];
+    const std::uint64_t near =
+        std::clamp<std::uint64_t>(kDisorderMs / step_ms(), 1, recent_.size());
+    const std::size_t back = 1 + random_.below(near);
+    const Sent& sent = recent_[(number_sent_ - back) % kRemembered];
     if (newest_ms_ - sent.at_ms > kDisorderMs) return false;
     line_ = sent.line;
     ++counts_.repeats;
@@ -78,11 +81,8 @@ class ShopEvents {
     compose(at);
     ++counts_.fresh;
     newest_ms_ = std::max(newest_ms_, at);
-    if (recent_.size() < kRemembered) {
-      recent_.push_back({line_, at});
-    } else {
-      recent_[oldest_++ % kRemembered] = {line_, at};
-    }
+    if (recent_.size() < kRemembered) recent_.emplace_back();
+    recent_[number_sent_++ % kRemembered] = {line_, at};
   }
 
   const char* pick_event() {
@@ -154,8 +154,8 @@ class ShopEvents {
   std::int64_t newest_ms_ = 0;  // of all good lines so far
   unsigned long long number_ = 0;
   std::string line_;
-  std::vector<Sent> recent_;
-  std::size_t oldest_ = 0;  // the next to be replaced, once `recent_` is full
+  std::vector<Sent> recent_;     // the good lines sent last, as a ring
+  std::size_t number_sent_ = 0;  // good lines sent
   ShopEventsCounts counts_;
 };
 

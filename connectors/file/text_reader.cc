@@ -160,7 +160,7 @@ std::size_t LineReader::whole_lines(std::string_view window) const {
   std::size_t last = near.rfind('\n');
   if (last == std::string_view::npos) last = window.find('\n', near.size());
   if (last == std::string_view::npos) return 0;
-  const std::uint64_t owned = setup_.end - record_offset_;
+  const std::uint64_t owned = setup_.end > record_offset_ ? setup_.end - record_offset_ : 1;
   if (last + 1 > owned) last = window.find('\n', static_cast<std::size_t>(owned) - 1);
   return last + 1;
 }

@@ -62,8 +62,12 @@ class TextReader : public UntypedReader {
   bool in_giant() const { return giant_bytes_ > 0; }
   void start_giant();
 
-  /// True when the split owns no line that begins at `record_offset_`.
-  bool past_end() const { return record_offset_ >= setup_.end; }
+  /// True when the split owns no line that begins at `record_offset_`. The first line of a file
+  /// begins at 0, also behind a byte-order mark.
+  bool past_end() const {
+    const bool first_line = setup_.begin == 0 && line_ == 1;
+    return record_offset_ >= setup_.end && !first_line;
+  }
   DeadLetter letter(DeadLetterReason reason, std::string_view bytes, std::string message) const;
   DeadLetter too_large(std::string_view bytes, std::uint64_t size) const;
 

@@ -1,0 +1,387 @@
+// The file sink: what a reader of its folder sees, always, whatever is cut off, and when.
+#include <gmock/gmock.h>
+
+#include <optional>
+#include <set>
+
+#include "tests/connectors/support.h"
+
+namespace weir::file {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+using namespace testing_support;
+using Strings = std::vector<std::string>;
+
+constexpr const char* kFolder = "/out/alerts";
+
+/// What an engine keeps of a complete checkpoint.
+struct Saved {
+  std::uint64_t id = 0;
+  Strings committables, carried;  ///< of all subtasks
+  Strings lines;                  ///< all that was written up to it
+};
+
+Strings lines_of(World& world, const std::string& folder = kFolder) {
+  Strings lines;
+  for (const StorageEntry& entry : world.storage.list(folder).value()) {
+    if (!entry.name.starts_with("part-")) continue;
+    const std::string text = read_file(world.storage, folder + "/" + entry.name).value();
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = text.find('\n', at);
+      EXPECT_NE(end, std::string::npos) << entry.name << " ends within a line";
+      if (end == std::string::npos) break;
+      lines.push_back(text.substr(at, end - at));
+      at = end + 1;
+    }
+  }
+  return lines;
+}
+
+/// One attempt of a job with one subtask of this sink: the engine's half of the protocol.
+class Attempt {
+ public:
+  Attempt(World& world, std::string name, std::optional<Saved> from, SinkOptions options)
+      : sink_(text_sink(std::move(options))), saved_(from.value_or(Saved())) {
+    context_ = {&world.env, "job", "run",         std::move(name), "alerts",
+                0,          1,     saved_.id + 1, from.has_value()};
+    written_ = saved_.lines;
+  }
+
+  Status start() {
+    Strings live = saved_.committables;
+    live.insert(live.end(), saved_.carried.begin(), saved_.carried.end());
+    WEIR_TRY(sink_->prepare(context_, live));
+    WEIR_TRY(sink_->commit(context_, saved_.committables));
+    WEIR_ASSIGN(writer_, sink_->open(context_, saved_.carried));
+    return {};
+  }
+
+  Status write(const std::string& line) {
+    Batch<std::string> batch;
+    batch.push(line, std::int64_t{0});
+    written_.push_back(line);
+    return writer_->write(batch);
+  }
+
+  /// Takes a checkpoint. `saved` is the newest complete one the moment it is complete.
+  Status checkpoint(std::uint64_t id, bool last, std::optional<Saved>& saved) {
+    WEIR_ASSIGN(const Staged staged, writer_->stage(id, last));
+    for (const auto& work : staged.durable) WEIR_TRY(work());
+    pending_.insert(pending_.end(), staged.committables.begin(), staged.committables.end());
+    saved = Saved{id, pending_, writer_->carried_over(), written_};
+    WEIR_TRY(sink_->commit(context_, pending_));
+    pending_.clear();
+    return {};
+  }
+
+  SinkWriter<std::string>& writer() { return *writer_; }
+  const Sink<std::string>& sink() { return *sink_; }
+  const SinkContext& context() { return context_; }
+
+ private:
+  std::shared_ptr<Sink<std::string>> sink_;
+  SinkContext context_;
+  Saved saved_;
+  Strings written_;
+  Strings pending_;
+  std::unique_ptr<SinkWriter<std::string>> writer_;
+};
+
+SinkOptions immediate() { return {.path = kFolder, .roll_interval = Duration(0)}; }
+
+TEST(FileSink, ShowsNothingBeforeItsCheckpointIsComplete) {
+  World world;
+  Attempt attempt(world, "a", std::nullopt, immediate());
+  ASSERT_TRUE(attempt.start().ok());
+  ASSERT_TRUE(attempt.write("one").ok());
+  const Staged staged = attempt.writer().stage(1, false).value();
+  for (const auto& work : staged.durable) ASSERT_TRUE(work().ok());
+  EXPECT_THAT(lines_of(world), SizeIs(0));
+  ASSERT_TRUE(attempt.sink().commit(attempt.context(), staged.committables).ok());
+  EXPECT_THAT(lines_of(world), ElementsAre("one"));
+  ASSERT_TRUE(attempt.sink().commit(attempt.context(), staged.committables).ok());
+  EXPECT_THAT(lines_of(world), ElementsAre("one"));
+  EXPECT_TRUE(world.storage.exists(std::string(kFolder) + "/part-1-0-0.txt").value());
+}
+
+TEST(FileSink, RollsByTime) {
+  World world;
+  std::optional<Saved> saved;
+  Attempt attempt(world, "a", std::nullopt, {.path = kFolder, .roll_interval = Duration(10'000)});
+  ASSERT_TRUE(attempt.start().ok());
+  for (std::uint64_t id = 1; id <= 25; ++id) {
+    ASSERT_TRUE(attempt.write(std::to_string(id)).ok());
+    world.clock.advance(std::chrono::seconds(1));
+    ASSERT_TRUE(attempt.checkpoint(id, false, saved).ok());
+    EXPECT_THAT(lines_of(world), SizeIs(id / 10 * 10)) << id;
+  }
+  ASSERT_TRUE(attempt.checkpoint(26, true, saved).ok());
+  EXPECT_THAT(lines_of(world), SizeIs(25));
+  EXPECT_THAT(saved->carried, SizeIs(0));
+}
+
+TEST(FileSink, RollsBySize) {
+  World world;
+  std::optional<Saved> saved;
+  Attempt attempt(world, "a", std::nullopt,
+                  {.path = kFolder, .roll_bytes = 10, .roll_interval = Duration(3'600'000)});
+  ASSERT_TRUE(attempt.start().ok());
+  for (int i = 0; i < 7; ++i) ASSERT_TRUE(attempt.write("12345").ok());
+  ASSERT_TRUE(attempt.checkpoint(1, false, saved).ok());
+  EXPECT_THAT(saved->committables, SizeIs(3));
+  EXPECT_THAT(lines_of(world), SizeIs(6));
+  EXPECT_THAT(saved->carried, SizeIs(1));
+}
+
+TEST(FileSink, AFileCarriedOverSurvivesACrashWithoutWhatCameLater) {
+  World world;
+  std::optional<Saved> saved;
+  const SinkOptions slow{.path = kFolder, .roll_interval = Duration(3'600'000)};
+  {
+    Attempt attempt(world, "a", std::nullopt, slow);
+    ASSERT_TRUE(attempt.start().ok());
+    ASSERT_TRUE(attempt.write("kept").ok());
+    ASSERT_TRUE(attempt.checkpoint(1, false, saved).ok());
+    ASSERT_TRUE(attempt.write("dropped").ok());
+    const Staged staged = attempt.writer().stage(2, false).value();
+    for (const auto& work : staged.durable) ASSERT_TRUE(work().ok());  // and never complete
+  }
+  Attempt again(world, "b", saved, slow);
+  ASSERT_TRUE(again.start().ok());
+  ASSERT_TRUE(again.write("again").ok());
+  ASSERT_TRUE(again.checkpoint(2, true, saved).ok());
+  EXPECT_THAT(lines_of(world), ElementsAre("kept", "again"));
+  EXPECT_THAT(world.storage.list(std::string(kFolder) + "/.staging").value(), SizeIs(0));
+}
+
+TEST(FileSink, ACheckpointAnswersForTheFilesOfOneThatFailed) {
+  World world;
+  Attempt attempt(world, "a", std::nullopt, immediate());
+  ASSERT_TRUE(attempt.start().ok());
+  ASSERT_TRUE(attempt.write("one").ok());
+  EXPECT_THAT(attempt.writer().stage(1, false)->durable, SizeIs(1));  // never run
+  const Staged second = attempt.writer().stage(2, false).value();
+  ASSERT_THAT(second.durable, SizeIs(1));
+  ASSERT_TRUE(second.durable[0]().ok());
+  EXPECT_THAT(attempt.writer().stage(3, false)->durable, SizeIs(0));
+}
+
+TEST(FileSink, RefusesTheOutputOfAnotherRun) {
+  World world;
+  std::optional<Saved> saved;
+  Attempt first(world, "a", std::nullopt, immediate());
+  ASSERT_TRUE(first.start().ok());
+  ASSERT_TRUE(first.write("one").ok());
+  ASSERT_TRUE(first.checkpoint(1, false, saved).ok());
+  const Saved old = *saved;
+  ASSERT_TRUE(first.write("two").ok());
+  ASSERT_TRUE(first.checkpoint(2, false, saved).ok());
+
+  Attempt other(world, "b", std::nullopt, immediate());
+  EXPECT_THAT(other.start().error().message,
+              HasSubstr("already holds output of another run (part-1-0-0.txt); choose another"));
+  Attempt back(world, "c", old, immediate());
+  EXPECT_THAT(back.start().error().message, HasSubstr("already holds part-2-0-0.txt"));
+  Attempt right(world, "d", saved, immediate());
+  EXPECT_TRUE(right.start().ok());
+}
+
+TEST(FileSink, SaysWhatIsLost) {
+  World world;
+  std::optional<Saved> saved;
+  Attempt attempt(world, "a", std::nullopt, immediate());
+  ASSERT_TRUE(attempt.start().ok());
+  ASSERT_TRUE(attempt.write("one").ok());
+  ASSERT_TRUE(attempt.checkpoint(1, false, saved).ok());
+  ASSERT_TRUE(world.storage.remove(std::string(kFolder) + "/part-1-0-0.txt").ok());
+  const Status status = attempt.sink().commit(attempt.context(), saved->committables);
+  EXPECT_THAT(status.error().message, HasSubstr("4 bytes of /out/alerts/part-1-0-0.txt"));
+}
+
+TEST(FileSink, AFullDiskIsAnErrorThatMayHeal) {
+  World world;
+  std::optional<Saved> saved;
+  Attempt attempt(world, "a", std::nullopt, immediate());
+  ASSERT_TRUE(attempt.start().ok());
+  world.storage.set_capacity(10);
+  ASSERT_TRUE(attempt.write(std::string(100, 'x')).ok());
+  const Status failed = attempt.checkpoint(1, false, saved);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.error().code, ErrorCode::disk_full);
+  EXPECT_TRUE(failed.error().retryable);
+  EXPECT_EQ(attempt.write("more").error().code, ErrorCode::disk_full);
+  world.storage.set_capacity(1 << 20);
+  Attempt again(world, "b", std::nullopt, immediate());
+  ASSERT_TRUE(again.start().ok());
+  ASSERT_TRUE(again.write("x").ok());
+  ASSERT_TRUE(again.checkpoint(1, true, saved).ok());
+  EXPECT_THAT(lines_of(world), ElementsAre("x"));
+}
+
+TEST(FileSink, AFolderThatCannotBeWrittenIsNamed) {
+  World world;
+  world.storage.set_fault([](std::string_view operation, const std::string&) -> Status {
+    if (operation != "create") return {};
+    return Error{ErrorCode::io, "read-only file system"};
+  });
+  Attempt attempt(world, "a", std::nullopt, immediate());
+  EXPECT_THAT(attempt.start().error().message,
+              HasSubstr("sink 'alerts' cannot write to folder /out/alerts: read-only"));
+}
+
+/// Runs a job of `kCheckpoints` checkpoints, restarting it after every crash; the power fails at
+/// operation number `crash_at` of the storage, once.
+class CrashRun {
+ public:
+  CrashRun(std::uint64_t seed, int crash_at, SinkOptions options)
+      : seed_(seed), options_(std::move(options)) {
+    world_.storage.set_fault([this, crash_at](std::string_view, const std::string&) -> Status {
+      if (looking_) return {};
+      if (++operations_ != crash_at) return dead_ ? power() : Status();
+      dead_ = true;
+      return power();
+    });
+  }
+
+  void run() {
+    try_until_finished();
+    looking_ = true;
+    ASSERT_TRUE(finished_);
+    ASSERT_EQ(sorted(lines_of(world_)), sorted(saved_->lines));
+  }
+  int operations() const { return operations_; }
+
+ private:
+  static constexpr std::uint64_t kCheckpoints = 5;
+  static Status power() { return Error{ErrorCode::io, "no power"}; }
+  static std::multiset<std::string> sorted(const Strings& lines) {
+    return {lines.begin(), lines.end()};
+  }
+
+  void try_until_finished() {
+    for (int attempt = 0; attempt < 4 && !finished_; ++attempt) {
+      run_once("attempt" + std::to_string(attempt));
+      if (dead_) {
+        world_.storage.crash(seed_);
+        dead_ = false;
+      }
+      check_visible();
+    }
+  }
+
+  void run_once(const std::string& name) {
+    Attempt attempt(world_, name, saved_, options_);
+    if (!attempt.start().ok()) return;
+    for (std::uint64_t id = saved_ ? saved_->id + 1 : 1; id <= kCheckpoints; ++id) {
+      for (int i = 0; i < 3; ++i) {
+        if (!attempt.write(std::to_string(id) + "." + std::to_string(i)).ok()) return;
+      }
+      world_.clock.advance(std::chrono::seconds(1));
+      if (!attempt.checkpoint(id, id == kCheckpoints, saved_).ok()) return;
+    }
+    finished_ = true;
+  }
+
+  /// What is visible was written before the newest complete checkpoint, and stands there once.
+  void check_visible() {
+    looking_ = true;
+    if (world_.storage.exists(kFolder).value()) compare();
+    looking_ = false;
+  }
+  void compare() {
+    const auto visible = sorted(lines_of(world_));
+    const auto written = sorted(saved_ ? saved_->lines : Strings());
+    ASSERT_TRUE(std::includes(written.begin(), written.end(), visible.begin(), visible.end()));
+    finished_ = finished_ || (saved_ && saved_->id == kCheckpoints && visible == written);
+  }
+
+  World world_;
+  std::uint64_t seed_;
+  SinkOptions options_;
+  int operations_ = 0;
+  bool dead_ = false;
+  bool looking_ = false;  // the test itself reads; no fault then
+  bool finished_ = false;
+  std::optional<Saved> saved_;
+};
+
+TEST(FileSinkCrash, NothingIsLostOrTwiceWhereverThePowerFails) {
+  const SinkOptions shapes[] = {
+      {.path = kFolder, .roll_interval = Duration(0)},
+      {.path = kFolder, .roll_interval = Duration(2000)},
+      {.path = kFolder, .roll_bytes = 8, .roll_interval = Duration(3'600'000)},
+      {.path = kFolder, .roll_interval = Duration(3'600'000)},
+  };
+  for (const SinkOptions& shape : shapes) {
+    CrashRun undisturbed(0, -1, shape);
+    undisturbed.run();
+    for (int at = 1; at <= undisturbed.operations(); ++at) {
+      for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+        SCOPED_TRACE("operation " + std::to_string(at) + ", seed " + std::to_string(seed) +
+                     ", interval " + format_duration(shape.roll_interval));
+        CrashRun run(seed, at, shape);
+        run.run();
+        if (testing::Test::HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+struct Alert {
+  std::string user;
+  EventTime at{};
+  std::optional<int> n;
+};
+WEIR_DESCRIBE(Alert, user, at, n);
+
+template <class T>
+std::string written_by(World& world, const Sink<T>& sink, const std::string& folder,
+                       std::vector<T> rows) {
+  const SinkContext context{&world.env, "job", "run", "a", "alerts", 2, 3, 7, false};
+  EXPECT_TRUE(sink.prepare(context, {}).ok());
+  auto writer = std::move(sink.open(context, {})).value();
+  Batch<T> batch;
+  for (T& row : rows) batch.push(std::move(row), std::int64_t{0});
+  EXPECT_TRUE(writer->write(batch).ok());
+  const Staged staged = writer->stage(7, true).value();
+  for (const auto& work : staged.durable) EXPECT_TRUE(work().ok());
+  EXPECT_TRUE(sink.commit(context, staged.committables).ok());
+  for (const StorageEntry& entry : world.storage.list(folder).value()) {
+    if (entry.name.starts_with("part-7-2-0.")) {
+      return read_file(world.storage, folder + "/" + entry.name).value();
+    }
+  }
+  return "nothing";
+}
+
+TEST(FileSinkFormats, JsonCsvAndText) {
+  World world;
+  const std::vector<Alert> alerts{{"a \"b\",c", from_millis(1291191960000), 5}, {"", {}, {}}};
+  EXPECT_EQ(written_by(world, *json_sink<Alert>({.path = "/j"}), "/j", alerts),
+            "{\"user\":\"a \\\"b\\\",c\",\"at\":\"2010-12-01T08:26:00Z\",\"n\":5}\n"
+            "{\"user\":\"\",\"at\":\"1970-01-01T00:00:00Z\",\"n\":null}\n");
+  EXPECT_EQ(
+      written_by(world, *csv_sink<Alert>({.path = "/c"}), "/c", alerts),
+      "user,at,n\r\n\"a \"\"b\"\",c\",2010-12-01T08:26:00Z,5\r\n\"\",1970-01-01T00:00:00Z,\r\n");
+  EXPECT_EQ(written_by(world, *text_sink({.path = "/t"}), "/t", {"one", "two"}), "one\ntwo\n");
+}
+
+TEST(FileSinkFormats, CsvReadsBack) {
+  World world;
+  const std::vector<Alert> alerts{{"line\r\nbreak;\"", from_millis(1), 5}, {" x ", {}, {}}};
+  const std::string text =
+      written_by(world, *csv_sink<Alert>({.path = "/c", .delimiter = ';'}), "/c", alerts);
+  const auto source = csv<Alert>({.path = "/c/part-*", .delimiter = ';'});
+  const Drained<Alert> out = read_all(*source, world.source);
+  ASSERT_THAT(out.rows, SizeIs(2));
+  EXPECT_EQ(out.rows[0].user, alerts[0].user);
+  EXPECT_EQ(out.rows[0].at, alerts[0].at);
+  EXPECT_EQ(out.rows[1].user, " x ");
+  EXPECT_EQ(out.rows[1].n, std::nullopt);
+}
+
+}  // namespace
+}  // namespace weir::file
