@@ -5,7 +5,7 @@ invoice_time, unit_price, customer_id. Several files are several splits.
 
 Every row is exactly one of these, tried in this order:
   malformed  its number of fields differs from the header's, or invoice is empty, or quantity is not
-             an integer (sign, 1 to 9 digits), or unit_price not a decimal number (sign, 1 to 9
+             an integer of 32 bits, or unit_price not a decimal number (sign, 1 to 9
              digits, perhaps a point and 1 to 9 digits), or invoice_time not a time (UTC; see
              common.parse_time);
   late       its time lies before the newest time of a well-formed row earlier in its file
@@ -42,10 +42,14 @@ import common
 from common import DAY
 
 decimal.getcontext().prec = 60  # far more digits than any sum has: arithmetic is exact
-QUANTITY = re.compile(r"[+-]?\d{1,9}", re.ASCII)
+QUANTITY = re.compile(r"-?\d+", re.ASCII)
 PRICE = re.compile(r"[+-]?\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 Row = collections.namedtuple("Row", "time invoice amount")
+
+
+def is_quantity(text):
+    return QUANTITY.fullmatch(text) is not None and -(2**31) <= int(text) < 2**31
 
 
 def read_row(fields, header):
@@ -55,7 +59,7 @@ def read_row(fields, header):
     row = dict(zip(header, fields))
     if not row["invoice"]:
         raise ValueError("no invoice")
-    if not QUANTITY.fullmatch(row["quantity"]):
+    if not is_quantity(row["quantity"]):
         raise ValueError("quantity is not an integer: %r" % row["quantity"])
     if not PRICE.fullmatch(row["unit_price"]):
         raise ValueError("unit_price is not a decimal number: %r" % row["unit_price"])
