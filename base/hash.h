@@ -18,6 +18,14 @@ constexpr std::uint64_t mix64(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
+/// The number whose mix64 is `x`.
+constexpr std::uint64_t unmix64(std::uint64_t x) {
+  x = (x ^ (x >> 31) ^ (x >> 62)) * 0x319642b2d24d8ec3ull;
+  x = (x ^ (x >> 27) ^ (x >> 54)) * 0x96de1b173f119089ull;
+  return x ^ (x >> 30) ^ (x >> 60);
+}
+static_assert(unmix64(mix64(0x0123456789abcdefull)) == 0x0123456789abcdefull);
+
 namespace hash_detail {
 
 inline std::uint64_t multiply_fold(std::uint64_t a, std::uint64_t b) {

@@ -73,7 +73,7 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
     this->context_->watermark = watermark;
     if (options_.emit != Emit::at_end || watermark != kEndOfTime || ended_) return true;
     const bool more = this->table_->sweep(cursor_, 1024, [this](Entry& entry) {
-      out_.emit(Keyed<K, Acc>{entry.key, entry.value()}, kLastTime);
+      out_.emit(Keyed<K, Acc>{entry.key(), entry.value()}, kLastTime);
     });
     out_.flush();
     ended_ = !more;
@@ -107,8 +107,9 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
     const std::size_t rows = batch.size();
     this->context_->metrics->records_in.add(rows);
     const std::uint64_t* hashes = batch.hashes();
-    for (std::size_t i = 0; i < rows; ++i) this->table_->prefetch(hashes[i]);
+    this->prefetch_first(hashes, rows);
     for (std::size_t i = 0; i < rows; ++i) {
+      this->prefetch_next(hashes, rows, i);
       auto& entry = this->fetch(hashes[i], key(batch[i]), batch.times()[i]);
       try {
         add(entry.value(), std::as_const(batch[i]));
@@ -131,7 +132,7 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
       last_.push_back(hash);
       Entry* entry = this->table_->find(hash, key(batch[i]));
       if (entry != nullptr) {
-        out_.emit(Keyed<K, Acc>{entry->key, entry->value()}, batch.times()[i], batch.seen(i));
+        out_.emit(Keyed<K, Acc>{entry->key(), entry->value()}, batch.times()[i], batch.seen(i));
       }
     }
     out_.flush();

@@ -40,8 +40,9 @@ class ConnectOperator final
     const std::size_t rows = batch.size();
     this->context_->metrics->records_in.add(rows);
     const std::uint64_t* hashes = batch.hashes();
-    for (std::size_t i = 0; i < rows; ++i) this->table_->prefetch(hashes[i]);
+    this->prefetch_first(hashes, rows);
     for (std::size_t i = 0; i < rows; ++i) {
+      this->prefetch_next(hashes, rows, i);
       const std::int64_t time = batch.times()[i];
       auto& entry = this->fetch(hashes[i], std::invoke(key, std::as_const(batch[i])), time);
       this->call(entry, batch[i], fn, time, batch.seen(i), input);

@@ -52,10 +52,11 @@ class DedupeOperator final : public KeyedOperator<K, SeenTimes> {
     const std::size_t rows = batch.size();
     this->context_->metrics->records_in.add(rows);
     const std::uint64_t* hashes = batch.hashes();
-    for (std::size_t i = 0; i < rows; ++i) this->table_->prefetch(hashes[i]);
+    this->prefetch_first(hashes, rows);
     const std::int64_t forgotten = to_millis(this->context_->watermark);
     std::size_t kept = 0;
     for (std::size_t i = 0; i < rows; ++i) {
+      this->prefetch_next(hashes, rows, i);
       const std::int64_t time = batch.times()[i];
       if (to_millis(saturating_add(from_millis(time), Duration(ttl_ms_))) <= forgotten)
           [[unlikely]] {

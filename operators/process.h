@@ -18,7 +18,7 @@ namespace weir {
 
 struct ProcessOptions {
   std::uint32_t parallelism = 0;
-  TimeToLive ttl;               ///< of a key's state, counted from its last record
+  TimeToLive ttl{};             ///< of a key's state, counted from its last record
   bool park_keys = false;       ///< later records of a key wait behind its dead letters
   bool rollback_state = false;  ///< copy the state before each call, to undo a call that throws
 };
@@ -42,7 +42,7 @@ class ProcessContext : public Collector<Outs...> {
   explicit ProcessContext(Op& op) : op_(op) {}
 
   /// The key of the record or timer at hand.
-  const K& key() const { return op_.current_key(); }
+  decltype(auto) key() const { return op_.current_key(); }
   /// Its event time.
   EventTime time() const { return time_; }
   /// Event time up to which all records have come.
@@ -98,7 +98,7 @@ class ProcessBase : public KeyedOperator<K, Stored> {
   }
 
   // For ProcessContext.
-  const K& current_key() const { return current_->key(); }
+  decltype(auto) current_key() const { return current_->key(); }
   void set(Timer timer) { this->set_timer(*current_, std::move(timer)); }
   void cancel(const Timer& timer) { this->cancel_timer(*current_, timer); }
   void clear_current() { clear_ = true; }
@@ -267,8 +267,9 @@ class ProcessOperator final
     const std::size_t rows = batch.size();
     this->context_->metrics->records_in.add(rows);
     const std::uint64_t* hashes = batch.hashes();
-    for (std::size_t i = 0; i < rows; ++i) this->table_->prefetch(hashes[i]);
+    this->prefetch_first(hashes, rows);
     for (std::size_t i = 0; i < rows; ++i) {
+      this->prefetch_next(hashes, rows, i);
       const std::int64_t time = batch.times()[i];
       auto& entry = this->fetch(hashes[i], std::invoke(key_, std::as_const(batch[i])), time);
       this->call(entry, batch[i], fn_, time, batch.seen(i), 0);

@@ -39,8 +39,9 @@ class OrderedProcessOperator final
     this->context_->metrics->records_in.add(rows);
     const std::uint64_t* hashes = batch.hashes();
     const std::int64_t watermark = to_millis(this->context_->watermark);
-    for (std::size_t i = 0; i < rows; ++i) this->table_->prefetch(hashes[i]);
+    this->prefetch_first(hashes, rows);
     for (std::size_t i = 0; i < rows; ++i) {
+      this->prefetch_next(hashes, rows, i);
       const std::int64_t time = batch.times()[i];
       if (time <= watermark) [[unlikely]] {
         late_.take(batch[i], time, std::max(batch.seen(i), watermark));

@@ -85,8 +85,9 @@ class WindowOperator final : public KeyedOperator<K, std::vector<WindowSpan<Acc>
     const std::size_t rows = batch.size();
     this->context_->metrics->records_in.add(rows);
     const std::uint64_t* hashes = batch.hashes();
-    for (std::size_t i = 0; i < rows; ++i) this->table_->prefetch(hashes[i]);
+    this->prefetch_first(hashes, rows);
     for (std::size_t i = 0; i < rows; ++i) {
+      this->prefetch_next(hashes, rows, i);
       const std::int64_t time = batch.times()[i];
       // Only with late records does anything but "in time" come out of this.
       const std::int64_t watermark = std::max(batch.seen(i), to_millis(this->context_->watermark));
@@ -142,7 +143,7 @@ class WindowOperator final : public KeyedOperator<K, std::vector<WindowSpan<Acc>
   }
   void emit(Entry& entry, const Span& span) {
     out_.emit(
-        Windowed<K, Acc>{entry.key, from_millis(span.start), from_millis(span.end), span.value},
+        Windowed<K, Acc>{entry.key(), from_millis(span.start), from_millis(span.end), span.value},
         span.end - 1);
     out_.flush_full();
   }

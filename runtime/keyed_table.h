@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -25,6 +26,7 @@
 
 #include "weir/base/codec.h"
 #include "weir/runtime/row_buffer.h"
+#include "weir/runtime/slot_memory.h"
 #include "weir/runtime/state_parts.h"
 #include "weir/runtime/timers.h"
 
@@ -48,47 +50,71 @@ class StateHolder {
   S& get() { return content_.get(); }
 };
 
+/// Keeps the key of an entry; that of an integer is its hash already, since mix64 is a bijection.
+template <class K>
+class KeyHolder {
+ public:
+  explicit KeyHolder(const K& key) : key_(key) {}
+  const K& get(std::uint64_t) const { return key_; }
+  bool is(const K& key) const { return equal(key_, key); }
+
+ private:
+  K key_;
+};
+template <class K>
+requires(shape_of<K> == Shape::integer) class KeyHolder<K> {
+ public:
+  explicit KeyHolder(K) {}
+  K get(std::uint64_t hash) const { return static_cast<K>(unmix64(hash)); }
+  bool is(K) const { return true; }  // their hashes have been compared
+};
+
 template <class K, class S>
 class KeyedTable {
   using Parts = StateParts<S>;
 
  public:
-  struct Entry {
+  /// A key with its state; a slot of the table. `kUsed` tells it from an empty slot, which is all
+  /// zero.
+  class Entry {
+   public:
     std::uint64_t hash;
-    std::unique_ptr<KeyExtras> extras;  // timers and the like; null for most entries
+    ExtrasPointer
+        extras;  ///< timers and the like, null for most entries; and the marks of the table
     StateHolder<S> state;
-    K key;
-    std::uint8_t flags;
 
+    Entry(std::uint64_t h, const K& key) : hash(h), key_(key) { extras.mark(kUsed); }
+    decltype(auto) key() const { return key_.get(hash); }
     S& value() { return state.get(); }
-    KeyExtras& make_extras() {
-      if (!extras) extras = std::make_unique<KeyExtras>();
-      return *extras;
-    }
+    KeyExtras& make_extras() { return extras.make(); }
+
+   private:
+    friend class KeyedTable;
+    [[no_unique_address]] KeyHolder<K> key_;
   };
 
   /// A table for hashes from `first` to `last`, both included.
-  KeyedTable(std::uint64_t first, std::uint64_t last) : first_hash_(first) {
-    const std::uint64_t span = last - first;
-    scale_ = span == UINT64_MAX ? 1 : UINT64_MAX / (span + 1);
+  KeyedTable(std::uint64_t first, std::uint64_t last)
+      : first_hash_(first),
+        shift_(last == first ? 63 : __builtin_clzll(last - first)),
+        last_place_((last - first) << shift_) {
     allocate(kMinCapacity);
   }
   ~KeyedTable() {
     for_each_slot([](Entry& e) { e.~Entry(); });
-    release(slots_, used_);
+    free_slots(slots_, slot_bytes(slot_count_));
   }
   KeyedTable(const KeyedTable&) = delete;
   KeyedTable& operator=(const KeyedTable&) = delete;
 
   std::size_t size() const { return size_; }
 
-  /// Brings the slot of `hash` towards the cache.
-  void prefetch(std::uint64_t hash) const {
-    const std::size_t home = home_of(hash);
-    const char* slot = reinterpret_cast<const char*>(slots_ + home);
+  /// Brings the slot of `hash` towards the cache. Always inline: GCC takes a function that only
+  /// prefetches for one without effect and drops the call.
+  [[gnu::always_inline]] void prefetch(std::uint64_t hash) const {
+    const char* slot = reinterpret_cast<const char*>(slots_ + home_of(hash));
     __builtin_prefetch(slot, 1);
-    __builtin_prefetch(slot + 64, 1);
-    __builtin_prefetch(used_ + home, 0);
+    __builtin_prefetch(slot + sizeof(Entry) - 1, 1);
   }
 
   /// The entry of `key`, or null.
@@ -111,32 +137,32 @@ class KeyedTable {
       grow();
       i = locate(hash, key);
     }
-    ::new (static_cast<void*>(slots_ + i)) Entry{hash, nullptr, {}, key, 0};
+    ::new (static_cast<void*>(slots_ + i)) Entry(hash, key);
     ++size_;
     return slots_[i];
   }
 
   /// Must be called before each change of `entry`'s state or extras.
   void touch(Entry& entry) {
-    if (entry.flags & frozen_bit_) [[unlikely]]
+    if (entry.extras.marked(frozen_mark_)) [[unlikely]]
       write_entry(entry, frozen_rows_);
-    entry.flags |= changed_bit_;
+    entry.extras.mark(changed_mark_);
   }
 
   /// Removes an entry; its stored rows get tombstones.
   void erase(Entry& entry) {
-    if (entry.flags & frozen_bit_) write_entry(entry, frozen_rows_);
+    if (entry.extras.marked(frozen_mark_)) write_entry(entry, frozen_rows_);
     write_tombstones(entry);
     std::size_t i = static_cast<std::size_t>(&entry - slots_);
     entry.~Entry();
     --size_;
     for (;; ++i) {  // close the gap with those that lie behind their home
       const std::size_t next = i + 1;
-      if (!used_[next] || home_of(slots_[next].hash) > i) break;
+      if (!used(next) || home_of(slots_[next].hash) > i) break;
       ::new (static_cast<void*>(slots_ + i)) Entry(std::move(slots_[next]));
       slots_[next].~Entry();
     }
-    used_[i] = 0;
+    std::memset(static_cast<void*>(slots_ + i), 0, sizeof(Entry));
   }
 
   /// Calls `visit(entry)` for the entries with `hash` until it returns false. `visit` must not
@@ -144,8 +170,8 @@ class KeyedTable {
   template <class Visit>
   void for_hash(std::uint64_t hash, Visit&& visit) {
     std::size_t i = home_of(hash);
-    while (used_[i] && slots_[i].hash < hash) ++i;
-    for (; used_[i] && slots_[i].hash == hash; ++i) {
+    while (used(i) && slots_[i].hash < hash) ++i;
+    for (; used(i) && slots_[i].hash == hash; ++i) {
       if (!visit(slots_[i])) return;
     }
   }
@@ -161,7 +187,7 @@ class KeyedTable {
   template <class Visit>
   bool sweep(std::size_t& cursor, std::size_t budget, Visit&& visit) {
     for (; cursor < slot_count_ && budget > 0; ++cursor, --budget) {
-      if (used_[cursor]) visit(slots_[cursor]);
+      if (used(cursor)) visit(slots_[cursor]);
     }
     return cursor < slot_count_;
   }
@@ -169,7 +195,7 @@ class KeyedTable {
   /// Freezes what has changed since the last snapshot. The last snapshot must have been finished.
   void begin_snapshot() {
     WEIR_CHECK(!snapshotting_, "a snapshot began before the last one was finished");
-    std::swap(changed_bit_, frozen_bit_);
+    std::swap(changed_mark_, frozen_mark_);
     frozen_rows_ = std::move(tombstones_);
     tombstones_ = RowBuffer();
     snapshotting_ = true;
@@ -180,15 +206,15 @@ class KeyedTable {
   bool snapshot_slice(RowBuffer& rows, std::size_t budget) {
     if (!snapshotting_) return true;
     std::size_t i = home_of(std::max(cursor_, first_hash_));
-    while (used_[i] && slots_[i].hash < cursor_) ++i;
+    while (used(i) && slots_[i].hash < cursor_) ++i;
     for (; i < slot_count_; ++i) {
-      if (!used_[i]) continue;
+      if (!used(i)) continue;
       if (budget == 0) {
         cursor_ = slots_[i].hash;
         return false;
       }
       --budget;
-      if (slots_[i].flags & frozen_bit_) write_entry(slots_[i], frozen_rows_);
+      if (slots_[i].extras.marked(frozen_mark_)) write_entry(slots_[i], frozen_rows_);
     }
     rows = std::move(frozen_rows_);
     frozen_rows_ = RowBuffer();
@@ -199,84 +225,82 @@ class KeyedTable {
   /// Declares all entries changed, so that the next snapshot is complete in itself.
   void mark_all_changed() {
     for_each_slot([this](Entry& e) {
-      e.flags |= changed_bit_;
+      e.extras.mark(changed_mark_);
       Parts::for_each_collection(e.value(), [](const char*, auto& c) { c.mark_all_dirty(); });
     });
   }
   /// The entry's main row is in a run already (after a restore).
-  void mark_stored(Entry& entry) { entry.flags |= kStored; }
+  void mark_stored(Entry& entry) { entry.extras.mark(kStored); }
 
  private:
   static constexpr std::size_t kMinCapacity = 64;
   static constexpr std::size_t kTail = 64;  // slots behind the last home, for its cluster
-  static constexpr std::uint8_t kStored = 4;
+  static constexpr unsigned kUsed = 1, kMarkA = 2, kMarkB = 4, kStored = 8;
+
+  bool used(std::size_t i) const { return slots_[i].extras.marked(kUsed); }
 
   std::size_t home_of(std::uint64_t hash) const {
-    const std::uint64_t place = (hash - first_hash_) * scale_;
-    return static_cast<std::size_t>((static_cast<unsigned __int128>(place) * capacity_) >> 64);
+    const std::uint64_t place = (hash - first_hash_) << shift_;
+    return static_cast<std::size_t>((static_cast<unsigned __int128>(place) * slots_per_place_) >>
+                                    64);
   }
   bool matches(std::size_t i, std::uint64_t hash, const K& key) const {
-    return used_[i] && slots_[i].hash == hash && equal(slots_[i].key, key);
+    return used(i) && slots_[i].hash == hash && slots_[i].key_.is(key);
   }
   /// The place of `key`, or where it would be inserted.
   std::size_t locate(std::uint64_t hash, const K& key) const {
     std::size_t i = home_of(hash);
-    while (used_[i] && slots_[i].hash < hash) ++i;
-    while (used_[i] && slots_[i].hash == hash && !equal(slots_[i].key, key)) ++i;
+    while (used(i) && slots_[i].hash < hash) ++i;
+    while (used(i) && slots_[i].hash == hash && !slots_[i].key_.is(key)) ++i;
     return i;
   }
   /// Makes room at `i` by moving its cluster up; false when the tail is full.
   bool open_slot(std::size_t i) {
     std::size_t end = i;
-    while (used_[end]) ++end;
+    while (used(end)) ++end;
     if (end + 1 >= slot_count_) return false;  // the last slot stays empty as a stop
     for (std::size_t j = end; j > i; --j) {
       ::new (static_cast<void*>(slots_ + j)) Entry(std::move(slots_[j - 1]));
       slots_[j - 1].~Entry();
     }
-    used_[end] = 1;
     return true;
   }
 
+  static std::size_t slot_bytes(std::size_t count) { return count * sizeof(Entry); }
   void allocate(std::size_t capacity) {
     capacity_ = capacity;
+    // capacity * 2^64 / (last_place_ + 1): between one and two slots' worth of the capacity
+    slots_per_place_ = static_cast<std::uint64_t>(
+        last_place_ == UINT64_MAX
+            ? capacity
+            : (static_cast<unsigned __int128>(capacity) << 64) / (last_place_ + 1));
     slot_count_ = capacity + kTail;
-    limit_ = capacity / 8 * 5;
-    slots_ = static_cast<Entry*>(
-        ::operator new(slot_count_ * sizeof(Entry) + 128, std::align_val_t(64)));
-    used_ = new std::uint8_t[slot_count_ + 1]();
-  }
-  static void release(Entry* slots, std::uint8_t* used) {
-    ::operator delete(static_cast<void*>(slots), std::align_val_t(64));
-    delete[] used;
+    limit_ = capacity / 16 * 11;
+    slots_ = static_cast<Entry*>(allocate_slots(slot_bytes(slot_count_)));
   }
   void grow() {
-    Entry* old_slots = slots_;
-    std::uint8_t* old_used = used_;
+    Entry* const old_slots = slots_;
     const std::size_t old_count = slot_count_;
-    for (std::size_t capacity = capacity_ * 2;; capacity *= 2) {
+    for (std::size_t capacity = capacity_ / 2 * 3;; capacity = capacity / 2 * 3) {
       allocate(capacity);
-      if (move_all(old_slots, old_used, old_count)) break;
-      release(slots_, used_);
+      if (move_all(old_slots, old_count)) break;
+      free_slots(slots_, slot_bytes(slot_count_));
     }
-    for (std::size_t i = 0; i < old_count; ++i) {
-      if (old_used[i]) old_slots[i].~Entry();
-    }
-    release(old_slots, old_used);
+    free_slots(old_slots, slot_bytes(old_count));
   }
   /// Moves entries in order to their places; false, with nothing moved, when the tail is too short.
-  bool move_all(Entry* from, const std::uint8_t* used, std::size_t count) {
+  bool move_all(Entry* from, std::size_t count) {
     std::size_t next = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      if (used[i]) next = std::max(next, home_of(from[i].hash)) + 1;
+      if (from[i].extras.marked(kUsed)) next = std::max(next, home_of(from[i].hash)) + 1;
     }
     if (next + 1 >= slot_count_) return false;
     next = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      if (!used[i]) continue;
+      if (!from[i].extras.marked(kUsed)) continue;
       const std::size_t place = std::max(next, home_of(from[i].hash));
       ::new (static_cast<void*>(slots_ + place)) Entry(std::move(from[i]));
-      used_[place] = 1;
+      from[i].~Entry();
       next = place + 1;
     }
     return true;
@@ -284,13 +308,14 @@ class KeyedTable {
   template <class Visit>
   void for_each_slot(Visit&& visit) {
     for (std::size_t i = 0; i < slot_count_; ++i) {
-      if (used_[i]) visit(slots_[i]);
+      if (used(i)) visit(slots_[i]);
     }
   }
 
   /// Appends the changed rows of `entry`, main row and collections, and clears its frozen mark.
   void write_entry(Entry& entry, RowBuffer& rows) {
-    entry.flags = static_cast<std::uint8_t>((entry.flags & ~frozen_bit_) | kStored);
+    entry.extras.unmark(frozen_mark_);
+    entry.extras.mark(kStored);
     begin_row(rows, entry, "");
     rows.key_done();
     ByteWriter value(rows.bytes());
@@ -316,7 +341,7 @@ class KeyedTable {
     });
   }
   void write_tombstones(Entry& entry) {
-    if (entry.flags & kStored) {
+    if (entry.extras.marked(kStored)) {
       begin_row(tombstones_, entry, "");
       tombstones_.tombstone_done();
     }
@@ -332,16 +357,17 @@ class KeyedTable {
   void begin_row(RowBuffer& rows, Entry& entry, const char* collection) {
     rows.begin(entry.hash);
     ByteWriter w(rows.bytes());
-    encode(w, entry.key);
+    encode(w, entry.key());
     w.string(collection);
   }
 
   std::uint64_t first_hash_;
-  std::uint64_t scale_;
+  unsigned shift_;            // brings the subtask's span of hashes to the full 64 bits
+  std::uint64_t last_place_;  // of the last hash, so shifted
+  std::uint64_t slots_per_place_ = 0;
   Entry* slots_ = nullptr;
-  std::uint8_t* used_ = nullptr;  // one byte a slot, and a zero behind the last
   std::size_t capacity_ = 0, slot_count_ = 0, limit_ = 0, size_ = 0;
-  std::uint8_t changed_bit_ = 1, frozen_bit_ = 2;
+  unsigned changed_mark_ = kMarkA, frozen_mark_ = kMarkB;
   bool snapshotting_ = false;
   std::uint64_t cursor_ = 0;  // the sweep has written all frozen entries with smaller hashes
   RowBuffer frozen_rows_;     // of the snapshot under way

@@ -26,7 +26,7 @@ struct Timer {
   bool processing = false;  ///< runs on wall time
 };
 
-struct KeyExtras {
+struct alignas(16) KeyExtras {
   std::vector<Timer> timers;  ///< sorted by (processing, time, name), without repeats
   std::int64_t expires_ms = INT64_MAX;
   /// For which time the queue holds the expiry of this key; not stored.
@@ -42,6 +42,34 @@ struct KeyExtras {
   std::vector<Timer> take_due(EventTime time, bool processing);
   bool empty() const { return timers.empty() && expires_ms == INT64_MAX && parked == 0; }
 };
+
+/// Owns a KeyExtras or nothing, and keeps four marks of the table in the low bits of the pointer, so that
+/// an entry stays small. All zero bytes are an empty one.
+class ExtrasPointer {
+ public:
+  ExtrasPointer() = default;
+  ExtrasPointer(ExtrasPointer&& other) noexcept : bits_(other.bits_) { other.bits_ = 0; }
+  ExtrasPointer& operator=(ExtrasPointer&&) = delete;
+  ~ExtrasPointer() { delete get(); }
+
+  KeyExtras* get() const { return reinterpret_cast<KeyExtras*>(bits_ & ~kMarks); }
+  explicit operator bool() const { return get() != nullptr; }
+  KeyExtras* operator->() const { return get(); }
+  KeyExtras& operator*() const { return *get(); }
+  KeyExtras& make() {
+    if (get() == nullptr) bits_ |= reinterpret_cast<std::uintptr_t>(new KeyExtras);
+    return *get();
+  }
+
+  bool marked(unsigned mark) const { return (bits_ & mark) != 0; }
+  void mark(unsigned mark) { bits_ |= mark; }
+  void unmark(unsigned mark) { bits_ &= ~static_cast<std::uintptr_t>(mark); }
+
+ private:
+  static constexpr std::uintptr_t kMarks = 15;
+  std::uintptr_t bits_ = 0;
+};
+static_assert(alignof(KeyExtras) == 16, "four marks need four free bits");
 
 /// Writes `extras`, which may be null.
 void encode_extras(ByteWriter& writer, const KeyExtras* extras);
