@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 
+#include "weir/base/path.h"
 #include "weir/connectors/file/decompress.h"
 
 namespace weir::file::detail {
@@ -15,11 +15,6 @@ namespace {
 
 bool is_pattern(std::string_view text) { return text.find_first_of("*?[") != std::string::npos; }
 bool is_hidden(std::string_view name) { return name.starts_with('.') || name.starts_with('_'); }
-
-std::string join(const std::string& folder, const std::string& name) {
-  if (folder.empty()) return name;
-  return folder.back() == '/' ? folder + name : folder + "/" + name;
-}
 
 Error missing(const std::string& path, const std::string& what) {
   std::string here(4096, '\0');
@@ -31,33 +26,6 @@ Error missing(const std::string& path, const std::string& what) {
           false};
 }
 
-/// The entries of a folder; nothing when `path` is not a folder.
-Result<std::optional<std::vector<StorageEntry>>> list_if_folder(Storage& storage,
-                                                                const std::string& path) {
-  std::string folder;
-  std::string name = path;
-  while (name.size() > 1 && name.back() == '/') name.pop_back();
-  if (const std::size_t slash = name.rfind('/'); slash != std::string::npos) {
-    folder = name.substr(0, std::max<std::size_t>(slash, 1));
-    name = name.substr(slash + 1);
-  }
-  const bool itself = name.empty() || name == "." || name == "..";
-  if (!itself) {
-    Result<std::vector<StorageEntry>> siblings = storage.list(folder.empty() ? "." : folder);
-    if (!siblings.ok()) {
-      if (siblings.error().code != ErrorCode::not_found) return siblings.error();
-      return std::optional<std::vector<StorageEntry>>();
-    }
-    const auto found = std::find_if(siblings->begin(), siblings->end(),
-                                    [&](const StorageEntry& e) { return e.name == name; });
-    if (found == siblings->end() || !found->is_directory) {
-      return std::optional<std::vector<StorageEntry>>();
-    }
-  }
-  WEIR_ASSIGN(std::vector<StorageEntry> entries, storage.list(path));
-  return std::optional(std::move(entries));
-}
-
 /// Collects what matches the components of `pattern` below `folder`.
 Status match(Storage& storage, const std::string& folder, std::string_view pattern,
              std::vector<std::string>& found) {
@@ -66,7 +34,8 @@ Status match(Storage& storage, const std::string& folder, std::string_view patte
   const bool last = slash == std::string_view::npos;
   const std::string_view rest = last ? std::string_view() : pattern.substr(slash + 1);
   if (!is_pattern(component) && !last) {
-    const std::string next = component.empty() && folder.empty() ? "/" : join(folder, component);
+    const std::string next =
+        component.empty() && folder.empty() ? "/" : join_path(folder, component);
     return match(storage, next, rest, found);
   }
   Result<std::vector<StorageEntry>> entries = storage.list(folder.empty() ? "." : folder);
@@ -75,9 +44,9 @@ Status match(Storage& storage, const std::string& folder, std::string_view patte
   }
   for (const StorageEntry& entry : *entries) {
     if (::fnmatch(component.c_str(), entry.name.c_str(), FNM_PERIOD) != 0) continue;
-    if (last && !entry.is_directory) found.push_back(join(folder, entry.name));
+    if (last && !entry.is_directory) found.push_back(join_path(folder, entry.name));
     if (!last && entry.is_directory) {
-      WEIR_TRY(match(storage, join(folder, entry.name), rest, found));
+      WEIR_TRY(match(storage, join_path(folder, entry.name), rest, found));
     }
   }
   return {};
@@ -129,12 +98,13 @@ Result<std::vector<std::string>> find_files(Storage& storage, const InputSpec& s
   WEIR_ASSIGN(const bool exists, storage.exists(spec.path));
   if (!exists && is_pattern(spec.path)) return find_matches(storage, spec);
   if (!exists) return missing(spec.path, "does not exist");
-  WEIR_ASSIGN(const std::optional<std::vector<StorageEntry>> entries,
-              list_if_folder(storage, spec.path));
-  if (!entries) return std::vector<std::string>{spec.path};
+  const Result<std::vector<StorageEntry>> entries = storage.list(spec.path);
+  // Not a folder; if it is one that may not be listed, opening it will say so.
+  if (!entries.ok()) return std::vector<std::string>{spec.path};
   std::vector<std::string> found;
   for (const StorageEntry& entry : *entries) {
-    if (!entry.is_directory && !is_hidden(entry.name)) found.push_back(join(spec.path, entry.name));
+    if (!entry.is_directory && !is_hidden(entry.name))
+      found.push_back(join_path(spec.path, entry.name));
   }
   if (found.empty() && !spec.follow) return missing(spec.path, "is a folder without files");
   return found;

@@ -149,15 +149,22 @@ class Walk {
       return take_string(value.text);
     }
     value.text = take_token();
-    if (value.text == "true" || value.text == "false")
-      value.kind = ValueKind::boolean;
-    else if (value.text == "null")
-      value.kind = ValueKind::null;
-    else if (is_json_number(value.text))
-      value.kind = ValueKind::number;
-    else
-      return fail("has a word that is not JSON");
-    return true;
+    value.kind = kind_of(value.text);
+    return value.kind != ValueKind::text || fail("has a word that is not JSON");
+  }
+
+  /// `text` when it is no JSON.
+  static ValueKind kind_of(std::string_view token) {
+    switch (token.front()) {
+      case 't':
+        return token == "true" ? ValueKind::boolean : ValueKind::text;
+      case 'f':
+        return token == "false" ? ValueKind::boolean : ValueKind::text;
+      case 'n':
+        return token == "null" ? ValueKind::null : ValueKind::text;
+      default:
+        return is_json_number(token) ? ValueKind::number : ValueKind::text;
+    }
   }
 
   bool skip_value(unsigned depth) {
@@ -197,7 +204,8 @@ class Walk {
 
   static const Key* find(const Node& node, std::string_view name) {
     for (const Key& key : node) {
-      if (key.name.size() == name.size() &&
+      // Names in the plan are not empty, so neither is `name` once the sizes are equal.
+      if (key.name.size() == name.size() && key.name.front() == name.front() &&
           std::memcmp(key.name.data(), name.data(), name.size()) == 0) {
         return &key;
       }
