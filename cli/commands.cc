@@ -1,0 +1,39 @@
+// The table of commands; see commands.h.
+#include "cli/commands.h"
+
+namespace weir::cli {
+
+const std::vector<Command>& all_commands() {
+  static const std::vector<Command> commands = {
+      run_command(),
+      plan_command(),
+      status_command(),
+      stop_command(),
+      savepoint_command(),
+      checkpoints_list_command(),
+      checkpoints_show_command(),
+      checkpoints_verify_command(),
+      state_show_command(),
+      dlq_list_command(),
+      dlq_show_command(),
+      dlq_export_command(),
+      dlq_replay_command(),
+      dlq_drop_command(),
+      generate_command(),
+      completion_command(),
+  };
+  return commands;
+}
+
+const Command* find_command(const std::vector<std::string>& words, std::size_t& taken) {
+  for (const Command& command : all_commands()) {
+    const std::string name = command.name;
+    const std::size_t space = name.find(' ');
+    taken = space == std::string::npos ? 1 : 2;
+    if (words.size() < taken) continue;
+    if ((taken == 1 ? words[0] : words[0] + " " + words[1]) == name) return &command;
+  }
+  return nullptr;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,34 @@
+// All commands, one a file; the table that main, help and completion read.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/args.h"
+
+namespace weir::cli {
+
+const std::vector<Command>& all_commands();
+
+/// The command that the first words of `words` name, and how many words that took; null when there
+/// is none.
+const Command* find_command(const std::vector<std::string>& words, std::size_t& taken);
+
+Command run_command();
+Command plan_command();
+Command status_command();
+Command stop_command();
+Command savepoint_command();
+Command checkpoints_list_command();
+Command checkpoints_show_command();
+Command checkpoints_verify_command();
+Command state_show_command();
+Command dlq_list_command();
+Command dlq_show_command();
+Command dlq_export_command();
+Command dlq_replay_command();
+Command dlq_drop_command();
+Command generate_command();
+Command completion_command();
+
+}  // namespace weir::cli

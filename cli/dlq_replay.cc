@@ -1,0 +1,246 @@
+// `weir dlq replay|drop`: through the running job where there is one, otherwise by starting the job
+// without reading its sources, for as long as it takes.
+#include <unistd.h>
+
+#include <boost/json/array.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include "cli/commands.h"
+#include "cli/control_socket.h"
+#include "cli/crash.h"
+#include "cli/dlq.h"
+#include "cli/exit_codes.h"
+#include "cli/job_file.h"
+#include "cli/output.h"
+#include "cli/replay.h"
+#include "cli/watch.h"
+#include "weir/base/storage.h"
+#include "weir/runtime/job_library.h"
+#include "weir/runtime/letter_payload.h"
+
+namespace weir::cli {
+namespace {
+
+Result<std::string> read_text_file(const std::string& path) {
+  auto storage = make_posix_storage();
+  return read_file(*storage, path, 1 << 26);
+}
+
+/// The edits in the order in which they were given.
+Result<std::vector<LetterEdit>> edits_of(const Args& args) {
+  std::vector<LetterEdit> edits;
+  for (const auto& [option, value] : args.given()) {
+    std::string kind = option, text = value;
+    if (option == "patch" && text.find_first_not_of(" \t\n") != std::string::npos &&
+        text[text.find_first_not_of(" \t\n")] != '[') {
+      WEIR_ASSIGN(text, read_text_file(value));
+    } else if (option == "replace-bytes") {
+      kind = "bytes";
+      if (text.starts_with('@')) {
+        WEIR_ASSIGN(text, read_text_file(value.substr(1)));
+      }
+    } else if (option != "set" && option != "rename" && option != "cast" && option != "remove" &&
+               option != "patch") {
+      continue;
+    }
+    WEIR_ASSIGN(LetterEdit edit, make_letter_edit(kind, std::move(text)));
+    edits.push_back(std::move(edit));
+  }
+  return edits;
+}
+
+Result<int> dry_run(const Args& args, const std::vector<DeadLetter>& letters,
+                    const LetterEditor& editor) {
+  for (const DeadLetter& letter : letters) {
+    WEIR_ASSIGN(const DeadLetter edited, editor.apply(letter));
+    const std::string before = payload_text(letter), after = payload_text(edited);
+    if (args.has("json")) {
+      print_json({{"id", letter.id}, {"step", letter.step}, {"before", before}, {"after", after}});
+      continue;
+    }
+    std::printf("%s  step %s, %s: %s\n  before  %s\n  after   %s\n", letter.id.c_str(),
+                letter.step.c_str(), to_string(letter.reason), one_line(letter.message, 90).c_str(),
+                before.c_str(), before == after ? "(the same)" : after.c_str());
+  }
+  std::fprintf(stderr, "weir: a dry run: %s letters, nothing was replayed\n",
+               with_commas(letters.size()).c_str());
+  return kOk;
+}
+
+/// How to start the job: as it was run last, or the library given with --job.
+Result<RunOptions> offline_options(const Args& args, const std::string& state,
+                                   JobLibrary& library) {
+  const auto job = read_job_file(state);
+  std::string path = args.text("job");
+  if (path.empty()) {
+    if (!job.ok()) {
+      return Error{ErrorCode::not_found,
+                   "The job is not running, and " + state +
+                       " does not say which library it is of: give --job JOB.so"};
+    }
+    path = job->library;
+  }
+  WEIR_ASSIGN(library, load_job_library(path));
+  RunOptions options;
+  options.name = library.name;
+  options.job_version = library.version;
+  options.state_dir = state;
+  options.replay_only = true;
+  options.checkpoint_interval = std::chrono::hours(1);  // only those that the replay asks for
+  if (job.ok()) {
+    options.config = job->settings;
+    options.parallelism = job->parallelism;
+    options.threads = job->threads;
+    if (job->library_hash != library.version) {
+      std::fprintf(stderr,
+                   "weir: %s has changed since it was last run; replaying with what it is now\n",
+                   path.c_str());
+    }
+  }
+  return options;
+}
+
+/// Goes where the job was run: its settings may name files relative to that.
+Status enter_directory_of(const std::string& state) {
+  const auto job = read_job_file(state);
+  if (!job.ok() || ::chdir(job->directory.c_str()) == 0) return {};
+  return Error{ErrorCode::not_found, "The job was run in " + job->directory +
+                                         ", which cannot be entered; its settings may name files "
+                                         "relative to it"};
+}
+
+Result<std::vector<LetterOutcome>> replay_offline(const Args& args, const std::string& state,
+                                                  const std::vector<std::string>& ids,
+                                                  const LetterEditor& editor, bool drop) {
+  install_crash_handler();
+  JobLibrary library;
+  WEIR_ASSIGN(RunOptions options, offline_options(args, state, library));
+  WEIR_TRY(enter_directory_of(state));
+  set_crash_context(library.path, state);
+  WEIR_ASSIGN(const auto runner, JobRunner::create(library.entry->function, std::move(options)));
+  Result<std::vector<LetterOutcome>> outcomes =
+      Error{ErrorCode::cancelled, "The job ended before it had replayed anything"};
+  Watch watch(*runner, false);
+  std::atomic<bool> ended{false};
+  std::thread asker([&] {
+    while (!ended && runner->status().steps.empty()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    if (!ended) outcomes = replay_letters(*runner, state, ids, editor, drop);
+    watch.request_stop();
+  });
+  const auto result = runner->run();
+  ended = true;
+  asker.join();
+  if (!result.ok()) return result.error();
+  return outcomes;
+}
+
+boost::json::object request_of(const char* what, const std::vector<std::string>& ids,
+                               const std::vector<LetterEdit>& edits) {
+  boost::json::array id_list;
+  for (const std::string& id : ids) id_list.emplace_back(id);
+  return {{"request", what}, {"ids", std::move(id_list)}, {"edits", edits_to_json(edits)}};
+}
+
+int report(const Args& args, const std::vector<LetterOutcome>& outcomes) {
+  std::size_t failed = 0, gone = 0;
+  for (const LetterOutcome& outcome : outcomes) {
+    failed += outcome.outcome == "failed";
+    gone += outcome.outcome == "gone";
+    if (args.has("json")) {
+      boost::json::object object{{"id", outcome.id}, {"outcome", outcome.outcome}};
+      if (!outcome.message.empty()) object["message"] = outcome.message;
+      print_json(object);
+    } else {
+      std::printf("%s  %s%s%s\n", outcome.id.c_str(), outcome.outcome.c_str(),
+                  outcome.message.empty() ? "" : ": ", one_line(outcome.message, 200).c_str());
+    }
+  }
+  std::fprintf(stderr, "weir: %s of %s letters done%s\n",
+               with_commas(outcomes.size() - failed - gone).c_str(),
+               with_commas(outcomes.size()).c_str(),
+               failed > 0 ? "; those that failed stay, with what went wrong now" : "");
+  return failed > 0 ? kFailed : gone > 0 ? kNotFound : kOk;
+}
+
+Result<int> carry_out(const Args& args, bool drop) {
+  WEIR_ASSIGN(const std::string state, state_option(args));
+  WEIR_ASSIGN(const auto edits, edits_of(args));
+  WEIR_ASSIGN(const LetterEditor editor, LetterEditor::create(edits));
+  WEIR_ASSIGN(const auto letters, chosen_letters(args));
+  if (args.has("dry-run")) return dry_run(args, letters, editor);
+  std::vector<std::string> ids;
+  for (const DeadLetter& letter : letters) {
+    WEIR_TRY(editor.apply(letter));  // complain before anything is asked of the job
+    ids.push_back(letter.id);
+  }
+  if (ids.empty()) {
+    std::fputs("weir: no dead letters to do this with\n", stderr);
+    return kOk;
+  }
+  if (job_is_running(state)) {
+    WEIR_ASSIGN(const auto answer,
+                ask_running_job(state, request_of(drop ? "drop" : "replay", ids, edits)));
+    return report(args, outcomes_of(answer));
+  }
+  const std::string folder = std::filesystem::absolute(state).lexically_normal().string();
+  WEIR_ASSIGN(const auto outcomes, replay_offline(args, folder, ids, editor, drop));
+  return report(args, outcomes);
+}
+
+Result<int> replay(const Args& args) { return carry_out(args, false); }
+Result<int> drop(const Args& args) { return carry_out(args, true); }
+
+const Option kJobOption{"job", "JOB.so",
+                        "library to start when the job is not running; default the last one run"};
+
+}  // namespace
+
+Command dlq_replay_command() {
+  return {
+      "dlq replay",
+      "[ID]...",
+      0,
+      100000,
+      "Replay dead letters at the step that failed",
+      {kStateOption,
+       kAllOption,
+       kStepOption,
+       kReasonOption,
+       {"set", "FIELD=VALUE", "give a field this value (JSON, or text).", true},
+       {"rename", "OLD=NEW", "rename a field.", true},
+       {"cast", "FIELD=TYPE", "make a field int, double, string, bool or time.", true},
+       {"remove", "FIELD", "remove a field.", true},
+       {"patch", "FILE|JSON", "apply a JSON Patch (RFC 6902).", true},
+       {"replace-bytes", "@FILE|TEXT", "put these bytes in the place of the payload"},
+       {"dry-run", nullptr, "show each letter before and after, replay nothing"},
+       kJobOption,
+       {"json", nullptr, "print JSON, one letter a line"}},
+      "Edits are applied in the order given, to the payload as JSON: JSON as it is, a CSV record\n"
+      "as an object of its columns, a record by its schema, text as {\"text\": ...}. FIELD is a\n"
+      "name, names joined by dots, or a JSON Pointer. A letter leaves the queue in the very\n"
+      "checkpoint in which its effect becomes durable; one that fails again stays, with one\n"
+      "attempt more. Exit status 1 when one failed again.\n",
+      replay};
+}
+Command dlq_drop_command() {
+  return {"dlq drop",
+          "[ID]...",
+          0,
+          100000,
+          "Discard dead letters for good",
+          {kStateOption,
+           kAllOption,
+           kStepOption,
+           kReasonOption,
+           kJobOption,
+           {"dry-run", nullptr, "show the letters, drop nothing"},
+           {"json", nullptr, "print JSON, one letter a line"}},
+          "",
+          drop};
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,131 @@
+// Answering other commands; see job_control.h.
+#include "cli/job_control.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/value_to.hpp>
+#include <chrono>
+
+#include "cli/output.h"
+#include "cli/replay.h"
+#include "cli/watch.h"
+
+namespace weir::cli {
+namespace {
+
+namespace json = boost::json;
+
+json::object step_object(const JobStatus::Step& step) {
+  json::object counters;
+  for (const auto& [name, value] : step.counters) counters[name] = value;
+  return {{"name", step.name},
+          {"kind", step.kind},
+          {"parallelism", step.parallelism},
+          {"watermark", time_json(step.watermark_ms)},
+          {"counters", std::move(counters)}};
+}
+
+std::string text_of(const json::object& request, const char* name) {
+  const json::value* value = request.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+Result<LetterEditor> editor_of(const json::object& request) {
+  std::vector<LetterEdit> edits;
+  if (const json::value* list = request.if_contains("edits")) {
+    WEIR_ASSIGN(edits, edits_from_json(*list));
+  }
+  return LetterEditor::create(std::move(edits));
+}
+
+}  // namespace
+
+JobControl::JobControl(JobRunner& runner, std::string state_dir, std::function<void()> stop)
+    : runner_(runner), state_dir_(std::move(state_dir)), stop_(std::move(stop)) {}
+
+void JobControl::ended(const std::string& outcome, CheckpointId checkpoint) {
+  {
+    const std::lock_guard lock(mutex_);
+    outcome_ = outcome;
+    checkpoint_ = checkpoint;
+  }
+  wake_.notify_all();
+}
+
+bool JobControl::wait_until_running() {
+  std::unique_lock lock(mutex_);
+  while (outcome_.empty()) {
+    lock.unlock();
+    const bool running = !runner_.status().steps.empty();
+    lock.lock();
+    if (running) return true;
+    wake_.wait_for(lock, std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+Result<json::object> JobControl::handle(const json::object& request) {
+  const std::string what = text_of(request, "request");
+  try {
+    if (what == "status") return status();
+    if (what == "stop") return stop();
+    if (what == "savepoint") return savepoint(request);
+    if (what == "replay") return letters(request, false);
+    if (what == "drop") return letters(request, true);
+  } catch (const std::exception& e) {
+    return Error{ErrorCode::invalid_argument,
+                 "A request that cannot be read: " + std::string(e.what())};
+  }
+  return Error{ErrorCode::invalid_argument,
+               "The running job does not know the request '" + what +
+                   "'; it may be of another version of Weir than this command"};
+}
+
+JobControl::Answer JobControl::status() {
+  const JobStatus status = runner_.status();
+  const JobTotals totals = totals_of(status);
+  json::array steps;
+  for (const JobStatus::Step& step : status.steps) steps.push_back(step_object(step));
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(status.checkpoint_age);
+  return json::object{{"job", runner_.job().name()},
+                      {"running", true},
+                      {"parallelism", runner_.options().parallelism},
+                      {"records", totals.records},
+                      {"dead_letters", totals.dead_letters},
+                      {"watermark", time_json(totals.watermark_ms)},
+                      {"checkpoint", status.last_checkpoint},
+                      {"checkpoint_age_ms", age.count()},
+                      {"restarts", status.restarts},
+                      {"steps", std::move(steps)}};
+}
+
+JobControl::Answer JobControl::stop() {
+  stop_();
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [this] { return !outcome_.empty(); });
+  return json::object{{"outcome", outcome_}, {"checkpoint", checkpoint_}};
+}
+
+JobControl::Answer JobControl::savepoint(const json::object& request) {
+  const bool stop = request.contains("stop") && request.at("stop").as_bool();
+  const std::string path = text_of(request, "to");
+  if (!wait_until_running()) return Error{ErrorCode::cancelled, "The job has just ended"};
+  WEIR_ASSIGN(const Manifest manifest, wait_for([&](JobRunner::Done done) {
+                runner_.savepoint(path, stop, std::move(done));
+              }));
+  if (stop) {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return !outcome_.empty(); });
+  }
+  return json::object{{"checkpoint", manifest.id}, {"to", path}};
+}
+
+JobControl::Answer JobControl::letters(const json::object& request, bool drop) {
+  const auto ids = json::value_to<std::vector<std::string>>(request.at("ids"));
+  WEIR_ASSIGN(const LetterEditor editor, editor_of(request));
+  const std::lock_guard lock(letters_mutex_);
+  if (!wait_until_running()) return Error{ErrorCode::cancelled, "The job has just ended"};
+  WEIR_ASSIGN(const auto outcomes, replay_letters(runner_, state_dir_, ids, editor, drop));
+  return to_object(outcomes);
+}
+
+}  // namespace weir::cli

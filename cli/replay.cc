@@ -1,0 +1,148 @@
+// Replaying and dropping; see replay.h.
+#include "cli/replay.h"
+
+#include <boost/algorithm/hex.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/value_to.hpp>
+#include <future>
+#include <map>
+
+#include "cli/state_folder.h"
+#include "weir/runtime/letter_store.h"
+
+namespace weir::cli {
+namespace {
+
+using Letters = std::map<std::string, DeadLetter>;
+
+Result<Letters> read_now(const std::string& state_dir, const std::vector<std::string>& ids) {
+  WEIR_ASSIGN(auto folder, StateFolder::open(state_dir));
+  Letters letters;
+  WEIR_TRY(folder.read_checkpoint("latest", [&](const Manifest& manifest) -> Status {
+    WEIR_ASSIGN(auto found,
+                find_letters(folder.storage(), folder.store().runs_folder(), manifest, ids));
+    letters.clear();
+    for (DeadLetter& letter : found) letters.emplace(letter.id, std::move(letter));
+    return {};
+  }));
+  return letters;
+}
+
+LetterOutcome outcome_of(const std::string& id, const Letters& before, const Letters& after,
+                         bool drop) {
+  if (!before.contains(id)) return {id, "gone", "no such dead letter in the newest checkpoint"};
+  const auto left = after.find(id);
+  if (left == after.end()) return {id, drop ? "dropped" : "replayed", ""};
+  return {id, "failed", left->second.message};
+}
+
+/// Whether the job has tried any of the letters.
+bool any_tried(const Letters& before, const Letters& after) {
+  for (const auto& [id, letter] : before) {
+    const auto left = after.find(id);
+    if (left == after.end() || left->second.attempt != letter.attempt) return true;
+  }
+  return false;
+}
+
+std::string hex_of(const std::string& bytes) {
+  std::string hex;
+  boost::algorithm::hex_lower(bytes, std::back_inserter(hex));
+  return hex;
+}
+/// Throws on what is no hexadecimal text.
+std::string bytes_of(const std::string& hex) {
+  std::string bytes;
+  boost::algorithm::unhex(hex, std::back_inserter(bytes));
+  return bytes;
+}
+
+}  // namespace
+
+Result<Manifest> wait_for(const std::function<void(JobRunner::Done)>& request) {
+  auto promise = std::make_shared<std::promise<Result<Manifest>>>();
+  auto answer = promise->get_future();
+  // A job that ends forgets its requests, and the promise with them.
+  request([promise = std::move(promise)](Result<Manifest> result) {
+    promise->set_value(std::move(result));
+  });
+  try {
+    return answer.get();
+  } catch (const std::future_error&) {
+    return Error{ErrorCode::cancelled, "The job ended before it had done this"};
+  }
+}
+
+Result<std::vector<LetterOutcome>> replay_letters(JobRunner& runner, const std::string& state_dir,
+                                                  const std::vector<std::string>& ids,
+                                                  const LetterEditor& editor, bool drop) {
+  WEIR_ASSIGN(const Letters before, read_now(state_dir, ids));
+  std::vector<DeadLetter> letters;
+  for (const std::string& id : ids) {
+    const auto found = before.find(id);
+    if (found == before.end()) continue;
+    WEIR_ASSIGN(DeadLetter edited, editor.apply(found->second));
+    letters.push_back(std::move(edited));
+  }
+  if (!letters.empty()) {
+    const auto result = wait_for([&](JobRunner::Done done) {
+      if (drop) {
+        runner.drop(std::move(letters), std::move(done));
+      } else {
+        runner.replay(std::move(letters), std::move(done));
+      }
+    });
+    WEIR_ASSIGN(const Letters after, read_now(state_dir, ids));
+    if (!result.ok() && !any_tried(before, after)) return result.error();
+    std::vector<LetterOutcome> outcomes;
+    for (const std::string& id : ids) outcomes.push_back(outcome_of(id, before, after, drop));
+    return outcomes;
+  }
+  std::vector<LetterOutcome> outcomes;
+  for (const std::string& id : ids) outcomes.push_back(outcome_of(id, before, before, drop));
+  return outcomes;
+}
+
+boost::json::array edits_to_json(const std::vector<LetterEdit>& edits) {
+  boost::json::array list;
+  for (const LetterEdit& edit : edits) {
+    const bool bytes = edit.kind == LetterEdit::Kind::bytes;
+    list.push_back(boost::json::array{to_string(edit.kind), bytes ? hex_of(edit.text) : edit.text});
+  }
+  return list;
+}
+
+Result<std::vector<LetterEdit>> edits_from_json(const boost::json::value& json) {
+  std::vector<LetterEdit> edits;
+  for (const auto& [kind, text] :
+       boost::json::value_to<std::vector<std::pair<std::string, std::string>>>(json)) {
+    const bool bytes = kind == to_string(LetterEdit::Kind::bytes);
+    WEIR_ASSIGN(LetterEdit edit, make_letter_edit(kind, bytes ? bytes_of(text) : text));
+    edits.push_back(std::move(edit));
+  }
+  return edits;
+}
+
+boost::json::object to_object(const std::vector<LetterOutcome>& outcomes) {
+  boost::json::array letters;
+  for (const LetterOutcome& outcome : outcomes) {
+    boost::json::object letter{{"id", outcome.id}, {"outcome", outcome.outcome}};
+    if (!outcome.message.empty()) letter["message"] = outcome.message;
+    letters.push_back(std::move(letter));
+  }
+  return {{"letters", std::move(letters)}};
+}
+
+std::vector<LetterOutcome> outcomes_of(const boost::json::object& answer) {
+  std::vector<LetterOutcome> outcomes;
+  for (const auto& value : answer.at("letters").as_array()) {
+    const auto& letter = value.as_object();
+    const auto* message = letter.if_contains("message");
+    outcomes.push_back({boost::json::value_to<std::string>(letter.at("id")),
+                        boost::json::value_to<std::string>(letter.at("outcome")),
+                        message ? boost::json::value_to<std::string>(*message) : ""});
+  }
+  return outcomes;
+}
+
+}  // namespace weir::cli

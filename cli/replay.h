@@ -1,0 +1,41 @@
+// Replaying and dropping dead letters in a job that runs in this process.
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "weir/runtime/letter_edit.h"
+#include "weir/runtime/run.h"
+
+namespace weir::cli {
+
+/// What became of one letter.
+struct LetterOutcome {
+  std::string id;
+  std::string outcome;  ///< "replayed", "dropped", "failed", or "gone" when it was not there
+  std::string message;  ///< why it failed
+};
+
+/// Calls `request(done)` and waits for its answer, also when the job ends before it gives one.
+Result<Manifest> wait_for(const std::function<void(JobRunner::Done)>& request);
+
+/// Replays the letters with these ids, edited, or drops them, and waits until that is durable. They
+/// are read from the newest checkpoint of `state_dir`, so calls for one job must not overlap.
+/// Error: an edit that does not fit a letter (then nothing has been replayed), or the job has
+/// ended.
+Result<std::vector<LetterOutcome>> replay_letters(JobRunner& runner, const std::string& state_dir,
+                                                  const std::vector<std::string>& ids,
+                                                  const LetterEditor& editor, bool drop);
+
+/// Edits as a JSON array of [kind, text], and back. Bytes travel as hexadecimal: they need not be
+/// UTF-8.
+boost::json::array edits_to_json(const std::vector<LetterEdit>& edits);
+Result<std::vector<LetterEdit>> edits_from_json(const boost::json::value& json);
+
+boost::json::object to_object(const std::vector<LetterOutcome>& outcomes);
+std::vector<LetterOutcome> outcomes_of(const boost::json::object& answer);
+
+}  // namespace weir::cli

@@ -1,0 +1,166 @@
+// `weir run`: runs a job library in this process.
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/commands.h"
+#include "cli/config_file.h"
+#include "cli/control_socket.h"
+#include "cli/crash.h"
+#include "cli/exit_codes.h"
+#include "cli/job_control.h"
+#include "cli/job_file.h"
+#include "cli/output.h"
+#include "cli/run_options.h"
+#include "cli/watch.h"
+#include "weir/base/log.h"
+
+namespace weir::cli {
+namespace {
+
+void set_level(const std::string& level) {
+  if (level == "debug") set_log_level(LogLevel::debug);
+  if (level == "info") set_log_level(LogLevel::info);
+  if (level == "warn") set_log_level(LogLevel::warn);
+  if (level == "error") set_log_level(LogLevel::error);
+  if (level == "off") set_log_level(LogLevel::off);
+}
+
+void say(const std::string& text) { std::fprintf(stderr, "weir: %s\n", text.c_str()); }
+
+void say_start(const JobRunner& runner) {
+  const RunOptions& options = runner.options();
+  const std::string how = ", parallelism " + std::to_string(options.parallelism);
+  const std::string job = "job " + runner.job().name();
+  if (options.state_dir.empty()) {
+    say(job + how + ", without --state: nothing is kept when it ends");
+  } else if (const Manifest* from = runner.restored_from()) {
+    const bool elsewhere = options.from != "latest" && options.from.find('/') != std::string::npos;
+    say(job + how + ", resumed from checkpoint " + std::to_string(from->id) + " of " +
+        (elsewhere ? options.from : options.state_dir) + " (taken " +
+        to_iso8601(from->completed_at) + ")");
+  } else {
+    say(job + how + ", begins anew with its state in " + options.state_dir);
+  }
+}
+
+const char* word_of(RunResult::Outcome outcome) {
+  switch (outcome) {
+    case RunResult::Outcome::finished:
+      return "finished";
+    case RunResult::Outcome::stopped:
+      return "stopped";
+    case RunResult::Outcome::cancelled:
+      return "cancelled";
+    case RunResult::Outcome::already_finished:
+      return "already finished";
+  }
+  return "ended";
+}
+
+int say_end(const JobRunner& runner, const RunResult& result) {
+  const JobTotals totals = totals_of(result.status);
+  const std::string& state = runner.options().state_dir;
+  const std::string counts = with_commas(totals.records) + " records read, " +
+                             with_commas(totals.dead_letters) + " dead letters";
+  const std::string checkpoint = "checkpoint " + std::to_string(result.last_checkpoint);
+  const std::string again = state.empty() ? "" : "; run it again to resume from " + checkpoint;
+  switch (result.outcome) {
+    case RunResult::Outcome::finished:
+      say("finished: " + counts + ", all committed with " + checkpoint);
+      break;
+    case RunResult::Outcome::already_finished:
+      say("the job had finished before: " + counts + ". Give another --state to run it anew.");
+      break;
+    case RunResult::Outcome::stopped:
+      say("stopped: " + counts + again);
+      break;
+    case RunResult::Outcome::cancelled:
+      say("ended at once: " + counts + again);
+      return kCancelled;
+  }
+  if (totals.dead_letters > 0 && !state.empty()) {
+    say("'weir dlq list --state " + state + "' shows the dead letters that are left");
+  }
+  return kOk;
+}
+
+/// Runs the job under watch, and reachable for other commands when it has a state folder.
+Result<int> run_watched(JobRunner& runner) {
+  const std::string& state = runner.options().state_dir;
+  Watch watch(runner, ::isatty(STDERR_FILENO) == 1);
+  JobControl control(runner, state, [&watch] { watch.request_stop(); });
+  std::unique_ptr<ControlServer> server;
+  if (!state.empty()) {
+    WEIR_ASSIGN(server, ControlServer::start(state, [&control](const boost::json::object& request) {
+                  return control.handle(request);
+                }));
+  }
+  const auto result = runner.run();
+  control.ended(result.ok() ? word_of(result->outcome) : "failed",
+                result.ok() ? result->last_checkpoint : 0);
+  server.reset();
+  watch.finish();
+  if (result.ok()) return say_end(runner, *result);
+  say(result.error().message);
+  return kFailed;
+}
+
+Result<int> run(const Args& given) {
+  Args args = given;
+  if (const std::string* path = args.value("config")) WEIR_TRY(add_config_file(args, *path));
+  set_level(args.text("log-level"));
+  install_crash_handler();
+  WEIR_ASSIGN(const JobLibrary library, load_job_library(args.operands()[0]));
+  WEIR_ASSIGN(RunOptions options, run_options(args, library));
+  set_crash_context(library.path, options.state_dir);
+  WEIR_ASSIGN(const auto runner, JobRunner::create(library.entry->function, std::move(options)));
+  const RunOptions& used = runner->options();
+  if (!used.state_dir.empty()) {
+    WEIR_TRY(write_job_file(used.state_dir, {library.path, library.version, runner->job().name(),
+                                             used.config, used.parallelism, used.threads,
+                                             std::filesystem::current_path().string()}));
+  }
+  if (const Manifest* from = runner->restored_from()) set_crash_checkpoint(from->id);
+  say_start(*runner);
+  return run_watched(*runner);
+}
+
+}  // namespace
+
+Command run_command() {
+  return {
+      "run",
+      "JOB.so",
+      1,
+      1,
+      "Run a job in this process",
+      {
+          {"set", "KEY=VALUE", "a setting of the job.", true, nullptr, false},
+          {"config", "FILE", "a YAML file with these options, and settings under 'set'", false,
+           nullptr, false},
+          {"parallelism", "N", "subtasks of each step that does not say its own; default 1"},
+          {"threads", "N", "threads; default one for each core, at most the parallelism"},
+          {"state", "DIR", "where checkpoints are kept; without it nothing is"},
+          {"checkpoint-interval", "TIME",
+           "time between checkpoints, such as 500ms or 10s; default 1s"},
+          {"checkpoint-timeout", "TIME", "after which a checkpoint is given up; default 10min"},
+          {"from", "WHERE",
+           "latest (default), none, the id of a checkpoint, or the path of a savepoint"},
+          {"keep", "N", "how many checkpoints are kept; default 3"},
+          {"max-dead-letters", "N", "more than this many in one run fail the job"},
+          {"max-dead-letter-share", "X",
+           "a larger share of the records read (0 to 1) fails the job, from 1000 records on"},
+          {"max-restarts", "N", "restarts in a row without a checkpoint between; default 10"},
+          {"allow-dropped-state", nullptr, "go on without the state of steps that are gone"},
+          {"log-level", "LEVEL", "least important message shown", false,
+           "debug info warn error off"},
+      },
+      "With --state a second run resumes from the newest checkpoint by itself. A bounded job ends\n"
+      "with status 0 once everything is committed; run again it says that it has finished.\n"
+      "Ctrl-C or SIGTERM ends with a last checkpoint and status 0, a second one at once (130).\n",
+      run};
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,56 @@
+// The job of cli_test.py: CSV orders, of which some are broken, some are refused by a function, and
+// one can crash the process. Amounts are summed by customer.
+#include <weir/file.h>
+#include <weir/weir.h>
+
+#include <csignal>
+#include <thread>
+
+struct Order {
+  std::string customer;
+  std::int64_t amount = 0;
+  weir::EventTime at{};
+};
+WEIR_DESCRIBE(Order, customer, amount, at);
+
+struct Account {
+  std::int64_t orders = 0;
+  std::int64_t total = 0;
+  weir::MapState<std::int64_t, std::int64_t> by_amount;
+};
+WEIR_DESCRIBE(Account, orders, total, by_amount);
+
+struct Receipt {
+  std::string customer;
+  std::int64_t amount = 0;
+  std::int64_t total = 0;
+};
+WEIR_DESCRIBE(Receipt, customer, amount, total);
+
+static void cli_orders(weir::Job& job) {
+  const weir::Duration pause = job.config("pause", weir::Duration(0));
+  const std::string crash_on = job.config("crash_on", "");
+  auto orders = job.source("orders", weir::file::csv<Order>({.path = job.config("input")}),
+                           {.event_time = &Order::at, .out_of_order = std::chrono::hours(1)});
+  orders
+      .map("slow",
+           [=](const Order& order) {
+             if (pause.count() > 0) std::this_thread::sleep_for(pause);
+             if (order.customer == crash_on) std::raise(SIGSEGV);
+             return order;
+           })
+      .key_by(&Order::customer)
+      .process<Account, Receipt>(
+          "accounts",
+          [](Account& account, const Order& order, auto& ctx) {
+            if (order.amount < 0) {
+              throw std::runtime_error("a negative amount: " + std::to_string(order.amount));
+            }
+            ++account.orders;
+            account.total += order.amount;
+            ++account.by_amount[order.amount];
+            ctx.emit(Receipt{order.customer, order.amount, account.total});
+          })
+      .sink("receipts", weir::file::json_sink<Receipt>({.path = job.config("output")}));
+}
+WEIR_JOB(cli_orders);
