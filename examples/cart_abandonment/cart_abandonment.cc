@@ -8,12 +8,12 @@ using namespace std::chrono_literals;
 
 constexpr weir::Duration kPatience = 30min;
 
-/// A Segment `track` call, as far as this job looks.
+/// A Segment `track` call, as far as this job looks; the fields have the names of its keys.
 struct Event {
-  std::string message_id, user_id, event;
+  std::string messageId, userId, event;
   weir::EventTime timestamp;
 };
-WEIR_DESCRIBE(Event, message_id, user_id, event, timestamp);
+WEIR_DESCRIBE(Event, messageId, userId, event, timestamp);
 
 struct Alert {
   std::string user, event;
@@ -64,19 +64,17 @@ static void on_timer(Shopper& shopper, const weir::Timer& timer, auto& ctx) {
 
 static void cart_abandonment(weir::Job& job) {
   const std::string output = job.config("output");
-  auto events = job.source(
-      "events",
-      weir::file::json<Event>({.path = job.config("input"),
-                               .keys = {{"message_id", "messageId"}, {"user_id", "userId"}},
-                               .not_empty = {"message_id", "user_id", "event"},
-                               .times = weir::file::TimeFormat::iso8601,
-                               .rate_per_second = job.config("rate", 0.0)}),
-      {.event_time = &Event::timestamp, .out_of_order = 10s});
+  auto events = job.source("events",
+                           weir::file::json<Event>({.path = job.config("input"),
+                                                    .not_empty = {"messageId", "userId", "event"},
+                                                    .times = weir::file::TimeFormat::iso8601,
+                                                    .rate_per_second = job.config("rate", 0.0)}),
+                           {.event_time = &Event::timestamp, .out_of_order = 10s});
 
-  auto [unique, forgotten] = events.key_by(&Event::message_id).dedupe("unique", {.ttl = 24h});
+  auto [unique, forgotten] = events.key_by(&Event::messageId).dedupe("unique", {.ttl = 24h});
 
   auto [alerts, behind] =
-      unique.key_by(&Event::user_id)
+      unique.key_by(&Event::userId)
           .in_event_time_order(rank)
           .process<Shopper, Alert>(
               "abandoned",
