@@ -121,10 +121,30 @@ class KeyedStateView {
     KeyExtras extras;
     decode_extras(reader, extras);
     out += ",\"state\":";
-    if (!reader.failed()) row_to_json(out, reader, *main_);
+    if (!reader.failed()) append_record(out, reader);
     if (reader.failed() || !reader.at_end()) return damaged(step_.name, "a state is cut");
     append_extras(out, extras);
     return {};
+  }
+
+  /// The main record; members whose entries are rows of their own are left out.
+  void append_record(std::string& out, ByteReader& reader) const {
+    if (main_->kind != SchemaKind::structure) {
+      row_to_json(out, reader, *main_);
+      return;
+    }
+    char separator = '{';
+    for (const SchemaField& field : main_->fields) {
+      if (field.schema.kind == SchemaKind::external) {
+        skip_value(reader, field.schema);
+        continue;
+      }
+      out += std::exchange(separator, ',');
+      json_detail::append_string(out, field.name);
+      out += ':';
+      row_to_json(out, reader, field.schema);
+    }
+    out += separator == '{' ? "{}" : "}";
   }
 
   Status append_element(std::string& out, const std::string& name, std::string_view key,
