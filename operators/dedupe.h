@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <vector>
 
 #include "weir/operators/contract.h"
@@ -20,17 +21,33 @@ struct DedupeOptions {
 };
 
 /// The kept times of a key. Almost always one; more only within disorder longer than the ttl.
-struct SeenTimes {
-  std::int64_t first_ms = INT64_MIN;
-  std::vector<std::int64_t> more;
-  static constexpr std::int64_t kNone = INT64_MIN;
-
+class SeenTimes {
+ public:
   bool within(std::int64_t time_ms, std::int64_t ttl_ms) const;
   void add(std::int64_t time_ms);
   /// Forgets times at or before `until_ms`; true when none is left.
   bool forget(std::int64_t until_ms);
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    if (first_ms_ != kNone) visit(first_ms_);
+    if (more_) {
+      for (const std::int64_t time : *more_) visit(time);
+    }
+  }
+
+ private:
+  static constexpr std::int64_t kNone = INT64_MIN;
+  std::int64_t first_ms_ = kNone;
+  std::unique_ptr<std::vector<std::int64_t>> more_;
 };
-WEIR_DESCRIBE(SeenTimes, first_ms, more);
+
+/// Stored as a list of times.
+template <>
+struct Codec<SeenTimes> {
+  static void encode(ByteWriter& writer, const SeenTimes& seen);
+  static void decode(ByteReader& reader, SeenTimes& seen);
+  static Schema schema() { return schema_of<std::vector<std::int64_t>>(); }
+};
 
 template <class K, class T, class KeyFn>
 class DedupeOperator final : public KeyedOperator<K, SeenTimes> {
@@ -92,10 +109,8 @@ class DedupeOperator final : public KeyedOperator<K, SeenTimes> {
     return true;
   }
   void on_restored(Entry& entry) override {
-    const SeenTimes& seen = entry.value();
-    if (seen.first_ms != SeenTimes::kNone)
-      this->queue(false).add(seen.first_ms + ttl_ms_, entry.hash);
-    for (const std::int64_t time : seen.more) this->queue(false).add(time + ttl_ms_, entry.hash);
+    entry.value().for_each(
+        [&](std::int64_t time) { this->queue(false).add(time + ttl_ms_, entry.hash); });
   }
 
  private:

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -89,13 +90,14 @@ constexpr std::size_t batch_capacity(std::size_t record_bytes) {
   return std::clamp<std::size_t>(16 * 1024 / std::max<std::size_t>(record_bytes, 1), 32, 512);
 }
 
-/// Records of type T.
+/// Records of type T. Records that were dropped stay constructed in their slots, so that the
+/// strings of those that follow find memory to reuse.
 template <class T>
 class Batch final : public BatchBase {
  public:
   Batch() : BatchBase(batch_capacity(sizeof(T))), values_(allocate(capacity_)) {}
   ~Batch() override {
-    std::destroy_n(values_, size_);
+    std::destroy_n(values_, constructed_);
     ::operator delete(values_, std::align_val_t(alignof(T)));
   }
 
@@ -107,15 +109,19 @@ class Batch final : public BatchBase {
   /// Appends a record; the batch is not full.
   template <class U>
   void push(U&& value, std::int64_t time_ms, std::int64_t seen_ms = INT64_MIN) {
-    ::new (static_cast<void*>(values_ + size_)) T(std::forward<U>(value));
+    put(size_, std::forward<U>(value));
     set_meta(size_, time_ms, seen_ms);
     ++size_;
   }
   void push(T value, EventTime time) { push(std::move(value), to_millis(time)); }
 
-  /// Appends a default-initialised record and returns it, for readers that fill it in place.
+  /// Appends a default-made record (of a trivial type: one with any content) and returns it, for
+  /// readers that fill it in place.
   T& push_empty(std::int64_t time_ms = 0) {
-    ::new (static_cast<void*>(values_ + size_)) T;
+    if constexpr (!std::is_trivially_default_constructible_v<T>)
+      put(size_, T());
+    else
+      note_constructed(size_);
     set_meta(size_, time_ms, INT64_MIN);
     return values_[size_++];
   }
@@ -132,24 +138,21 @@ class Batch final : public BatchBase {
   }
 
   void clear() override {
-    std::destroy_n(values_, size_);
     size_ = 0;
     reset_meta();
   }
-  void truncate(std::size_t size) override {
-    std::destroy(values_ + size, values_ + size_);
-    size_ = size;
-  }
+  void truncate(std::size_t size) override { size_ = size; }
   std::unique_ptr<BatchBase> make_empty() const override { return std::make_unique<Batch>(); }
   void copy_to(BatchBase& to) const override {
     auto& other = static_cast<Batch&>(to);
     other.clear();
-    std::uninitialized_copy_n(values_, size_, other.values_);
+    for (std::size_t i = 0; i < size_; ++i) other.put(i, std::as_const(values_[i]));
     copy_meta_to(other);
   }
   void swap(BatchBase& other) override {
     swap_base(other);
     std::swap(values_, static_cast<Batch&>(other).values_);
+    std::swap(constructed_, static_cast<Batch&>(other).constructed_);
   }
   std::size_t scatter(std::size_t begin, const std::uint16_t* targets,
                       BatchBase* const* outs) override {
@@ -169,7 +172,27 @@ class Batch final : public BatchBase {
   static T* allocate(std::size_t n) {
     return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(alignof(T))));
   }
+  void note_constructed(std::size_t i) {
+    if (i >= constructed_) constructed_ = i + 1;
+  }
+  /// Gives slot `i`, the first that is free or one before it, the content `value`.
+  template <class U>
+  void put(std::size_t i, U&& value) {
+    if constexpr (std::is_trivially_destructible_v<T>) {
+      ::new (static_cast<void*>(values_ + i)) T(std::forward<U>(value));
+    } else if (i < constructed_) {
+      if constexpr (std::is_assignable_v<T&, U>)
+        values_[i] = std::forward<U>(value);
+      else
+        values_[i] = T(std::forward<U>(value));
+    } else {
+      ::new (static_cast<void*>(values_ + i)) T(std::forward<U>(value));
+      constructed_ = i + 1;
+    }
+  }
+
   T* values_;
+  std::size_t constructed_ = 0;  // slots that hold an object, used or left for reuse
 };
 
 }  // namespace weir

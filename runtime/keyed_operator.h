@@ -72,7 +72,7 @@ class KeyedOperator : public Operator {
  protected:
   static constexpr std::size_t kSnapshotSlice = 2048;
   static constexpr int kTimerSlice = 256;
-  static constexpr std::size_t kAhead = 16;
+  static constexpr std::size_t kAhead = 16, kTimersAhead = 8;
 
   /// A timer of `entry` is due. The entry has been touched; the function may change it, and may ask
   /// for its removal through `remove_after`.
@@ -102,12 +102,13 @@ class KeyedOperator : public Operator {
     if (entry.extras) entry.extras->remove(timer);
   }
 
-  /// The slots of a batch are brought towards the cache some records ahead: all at once would be more
-  /// than the core can wait for.
+  /// The slots of a batch are brought towards the cache some records ahead: all at once would be
+  /// more than the core can wait for.
   [[gnu::always_inline]] void prefetch_first(const std::uint64_t* hashes, std::size_t rows) const {
     for (std::size_t i = 0; i < std::min(rows, kAhead); ++i) table_->prefetch(hashes[i]);
   }
-  [[gnu::always_inline]] void prefetch_next(const std::uint64_t* hashes, std::size_t rows, std::size_t i) const {
+  [[gnu::always_inline]] void prefetch_next(const std::uint64_t* hashes, std::size_t rows,
+                                            std::size_t i) const {
     if (i + kAhead < rows) table_->prefetch(hashes[i + kAhead]);
   }
 
@@ -141,6 +142,7 @@ class KeyedOperator : public Operator {
       table_->erase(entry);
       live = &table_->upsert(hash, key, created);
     }
+    table_->touch(*live);
     KeyExtras& extras = live->make_extras();
     const std::int64_t until = now + ttl_.after.count();
     extras.expires_ms = extras.expires_ms == INT64_MAX ? until : std::max(extras.expires_ms, until);
@@ -163,6 +165,7 @@ class KeyedOperator : public Operator {
         on_timers_done();
         return true;
       }
+      if (const auto* next = timers.peek(kTimersAhead)) table_->prefetch(next->hash);
       fire_due(due, processing);
     }
     on_timers_done();
@@ -188,13 +191,15 @@ class KeyedOperator : public Operator {
     }
     bool fired = !processing && on_time(entry, time);
     if (entry.extras && !remove_requested_) {
-      const std::vector<Timer> timers = entry.extras->take_due(time, processing);
-      if (!timers.empty()) table_->touch(entry);
-      for (const Timer& timer : timers) {
-        context_->metrics->timers_fired.add(1);
-        on_timer(entry, timer);
+      if (entry.extras->has_due(time, processing)) {
+        table_->touch(entry);  // first: a snapshot under way must still hold these timers
+        entry.extras->take_due(time, processing, due_timers_);
+        for (const Timer& timer : due_timers_) {
+          context_->metrics->timers_fired.add(1);
+          on_timer(entry, timer);
+        }
+        fired = true;
       }
-      fired |= !timers.empty();
     }
     if (take_remove_request()) table_->erase(entry);
     return fired;
@@ -214,6 +219,7 @@ class KeyedOperator : public Operator {
   }
 
   TimerQueue event_timers_, processing_timers_;
+  std::vector<Timer> due_timers_;  // being fired
   bool remove_requested_ = false;
 };
 

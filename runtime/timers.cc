@@ -30,13 +30,18 @@ bool KeyExtras::remove(const Timer& timer) {
   return true;
 }
 
-std::vector<Timer> KeyExtras::take_due(EventTime time, bool processing) {
+bool KeyExtras::has_due(EventTime time, bool processing) const {
+  return std::any_of(timers.begin(), timers.end(),
+                     [&](const Timer& t) { return t.time == time && t.processing == processing; });
+}
+
+void KeyExtras::take_due(EventTime time, bool processing, std::vector<Timer>& due) {
+  due.clear();
   const auto is_due = [&](const Timer& t) { return t.time == time && t.processing == processing; };
   const auto first = std::find_if(timers.begin(), timers.end(), is_due);
   const auto last = std::find_if_not(first, timers.end(), is_due);
-  std::vector<Timer> due(std::make_move_iterator(first), std::make_move_iterator(last));
+  due.assign(std::make_move_iterator(first), std::make_move_iterator(last));
   timers.erase(first, last);
-  return due;
 }
 
 void encode_extras(ByteWriter& writer, const KeyExtras* extras) {

@@ -38,13 +38,15 @@ struct alignas(16) KeyExtras {
   bool add(Timer timer);
   /// Removes a timer; false when it is not set.
   bool remove(const Timer& timer);
-  /// Takes the timers of one clock that are due at exactly `time`.
-  std::vector<Timer> take_due(EventTime time, bool processing);
+  bool has_due(EventTime time, bool processing) const;
+  /// Moves the timers of one clock that are due at exactly `time` into `due`, which it empties
+  /// first.
+  void take_due(EventTime time, bool processing, std::vector<Timer>& due);
   bool empty() const { return timers.empty() && expires_ms == INT64_MAX && parked == 0; }
 };
 
-/// Owns a KeyExtras or nothing, and keeps four marks of the table in the low bits of the pointer, so that
-/// an entry stays small. All zero bytes are an empty one.
+/// Owns a KeyExtras or nothing, and keeps four marks of the table in the low bits of the pointer,
+/// so that an entry stays small. All zero bytes are an empty one.
 class ExtrasPointer {
  public:
   ExtrasPointer() = default;

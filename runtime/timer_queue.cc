@@ -1,0 +1,52 @@
+// The rare half of the timer queue; see timer_queue.h.
+#include "weir/runtime/timer_queue.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace weir {
+
+void TimerQueue::add_elsewhere(std::int64_t bucket, Due due) {
+  if (!front_empty() && bucket <= front_bucket_) {
+    added_.push_back(due);
+    std::push_heap(added_.begin(), added_.end(), std::greater<>());
+    return;
+  }
+  last_ = &buckets_[bucket];
+  last_bucket_ = bucket;
+  last_->push_back(due);
+}
+
+void TimerQueue::load_first() {
+  const auto first = buckets_.begin();
+  front_bucket_ = first->first;
+  if (last_ == &first->second) last_ = nullptr;
+  sorted_ = std::move(first->second);
+  buckets_.erase(first);
+  std::sort(sorted_.begin(), sorted_.end(), std::greater<>());
+}
+
+std::int64_t TimerQueue::next_time() {
+  if (size_ == 0) return INT64_MAX;
+  if (front_empty()) load_first();
+  std::int64_t next = INT64_MAX;
+  if (!sorted_.empty()) next = sorted_.back().time_ms;
+  if (!added_.empty()) next = std::min(next, added_.front().time_ms);
+  return next;
+}
+
+bool TimerQueue::pop(std::int64_t until_ms, Due& due) {
+  if (size_ == 0 || next_time() > until_ms) return false;
+  --size_;
+  if (added_.empty() || (!sorted_.empty() && sorted_.back() <= added_.front())) {
+    due = sorted_.back();
+    sorted_.pop_back();
+  } else {
+    due = added_.front();
+    std::pop_heap(added_.begin(), added_.end(), std::greater<>());
+    added_.pop_back();
+  }
+  return true;
+}
+
+}  // namespace weir
