@@ -133,6 +133,9 @@ bool Deployment::quiescent() const {
 Status Deployment::build(const RestorePoint* restore) {
   coordinator_ = std::make_unique<Coordinator>(graph_, plan_, identity_, options_.coordinator, env_,
                                                store_, restore ? &restore->manifest : nullptr);
+  if (restore != nullptr && restore->runs_folder != store_.runs_folder()) {
+    WEIR_TRY(store_.import_dead_letters(restore->manifest, restore->runs_folder));
+  }
   WEIR_TRY(prepare_sinks(restore));
   make_tasks();
   connect();
@@ -225,8 +228,11 @@ Status Deployment::prepare_sinks(const RestorePoint* restore) {
 }
 
 Status Deployment::restore_all(const RestorePoint& restore) {
-  for (const StepManifest& step : restore.manifest.steps) {
-    if (graph_.find(step.name) != nullptr) WEIR_TRY(restore_step(restore, step));
+  for (const GraphStep& step : graph_.steps()) {
+    const StepManifest* written = restore.manifest.find(step.name);
+    StepManifest fresh;  // a step that the job did not have yet begins empty
+    fresh.name = step.name;
+    WEIR_TRY(restore_step(restore, written != nullptr ? *written : fresh));
   }
   return {};
 }
@@ -242,7 +248,7 @@ Status Deployment::restore_step(const RestorePoint& restore, const StepManifest&
   for (std::size_t i = 0; i < items.size(); ++i) {
     parts[i % parallelism].items.push_back(std::move(items[i]));
   }
-  std::int64_t watermark = INT64_MAX;
+  std::int64_t watermark = written.subtasks.empty() ? INT64_MIN : INT64_MAX;
   for (const SubtaskManifest& subtask : written.subtasks) {
     watermark = std::min(watermark, subtask.watermark_ms);
   }

@@ -28,6 +28,12 @@ std::string quoted(std::string_view text) {
 
 }  // namespace
 
+// Out of line, because every job would compile them again.
+GraphStep::GraphStep() = default;
+GraphStep::GraphStep(GraphStep&&) noexcept = default;
+GraphStep& GraphStep::operator=(GraphStep&&) noexcept = default;
+GraphStep::~GraphStep() = default;
+
 GraphError::GraphError(const std::string& step, const std::source_location& place,
                        const std::string& what)
     : std::runtime_error(place_text(place) + ": " + (step.empty() ? "" : "step '" + step + "': ") +
@@ -45,7 +51,7 @@ const char* to_string(Exchange exchange) {
   return "?";
 }
 
-StepId Graph::add(GraphStep step) {
+StepId Graph::add(GraphStep&& step) {
   if (!good_name(step.name)) {
     throw GraphError(step.name, step.place,
                      step.name.empty() ? "every step needs a name; its state is kept under it"

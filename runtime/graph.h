@@ -79,6 +79,11 @@ struct SinkHooks {
 };
 
 struct GraphStep {
+  GraphStep();
+  GraphStep(GraphStep&&) noexcept;
+  GraphStep& operator=(GraphStep&&) noexcept;
+  ~GraphStep();
+
   StepId id = 0;
   std::string name;
   std::string kind;         ///< "source", "map", "process", "sink", ...
@@ -110,7 +115,7 @@ class Graph {
   /// Adds a step and returns its id. Checks its name (unique, not empty, of letters, digits, '_',
   /// '-',
   /// '.') and its inputs.
-  StepId add(GraphStep step);
+  StepId add(GraphStep&& step);
 
   const std::vector<GraphStep>& steps() const { return steps_; }
   std::vector<GraphStep>& steps() { return steps_; }

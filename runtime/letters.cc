@@ -202,6 +202,48 @@ std::string current_exception_text() {
   }
 }
 
+namespace letters_detail {
+
+DeadLetter make(DeadLetterReason reason, std::string bytes, const std::string& schema,
+                std::int64_t time_ms) {
+  DeadLetter letter;
+  letter.reason = reason;
+  letter.format = PayloadFormat::record;
+  letter.bytes = std::move(bytes);
+  letter.schema = schema;
+  letter.event_time_ms = time_ms;
+  return letter;
+}
+
+Result<Schema> schema_of_letter(const DeadLetter& letter) {
+  auto schema = parse_schema(letter.schema);
+  if (!schema.ok()) return unreadable(letter, schema.error());
+  return schema;
+}
+
+Error unreadable(const DeadLetter& letter, const Status& why) {
+  const std::string at = "Dead letter " + letter.id + " of step '" + letter.step + "': ";
+  if (why.ok()) return {ErrorCode::corrupt, at + "its record does not read back"};
+  return {why.error().code, at + why.error().message};
+}
+
+bool fail_replay(OperatorContext& context) {
+  if (!context.replaying) return false;
+  context.replay_outcome = Error{ErrorCode::user_code, current_exception_text()};
+  return true;
+}
+
+void add(OperatorContext& context, DeadLetter letter, std::int64_t seen_ms, std::uint32_t input,
+         const std::string& step) {
+  letter.message = current_exception_text();
+  letter.seen_ms = seen_ms;
+  letter.input = input;
+  letter.step = step;
+  context.dead_letters->add(std::move(letter));
+}
+
+}  // namespace letters_detail
+
 void LetterLog::add(DeadLetter letter) {
   if (letter.step.empty()) letter.step = step_;
   letter.job_version = job_version_;

@@ -15,34 +15,36 @@ namespace weir {
 /// The text of the exception being handled; call inside a catch block.
 std::string current_exception_text();
 
+namespace letters_detail {
+DeadLetter make(DeadLetterReason reason, std::string bytes, const std::string& schema,
+                std::int64_t time_ms);
+Result<Schema> schema_of_letter(const DeadLetter& letter);
+Error unreadable(const DeadLetter& letter, const Status& why);
+/// Inside a catch block: if a letter is being replayed, lets that fail and returns true.
+bool fail_replay(OperatorContext& context);
+/// Inside a catch block: keeps `letter` with the text of the exception.
+void add(OperatorContext& context, DeadLetter letter, std::int64_t seen_ms, std::uint32_t input,
+         const std::string& step);
+}  // namespace letters_detail
+
 /// A letter that holds `record`; message, key and input are the caller's to fill in.
 template <class T>
 DeadLetter make_record_letter(DeadLetterReason reason, const T& record, std::int64_t time_ms) {
   static const std::string schema = to_json(schema_of<T>());
-  DeadLetter letter;
-  letter.reason = reason;
-  letter.format = PayloadFormat::record;
-  letter.bytes = encode_to_string(record);
-  letter.schema = schema;
-  letter.event_time_ms = time_ms;
-  return letter;
+  return letters_detail::make(reason, encode_to_string(record), schema, time_ms);
 }
 
 /// Reads the record of a letter, also one that an earlier version of the job wrote.
 template <class T>
 Status decode_letter_record(const DeadLetter& letter, T& record) {
-  const std::string at = "Dead letter " + letter.id + " of step '" + letter.step + "': ";
-  auto schema = parse_schema(letter.schema);
-  if (!schema.ok()) return Error{ErrorCode::corrupt, at + schema.error().message};
+  WEIR_ASSIGN(const Schema schema, letters_detail::schema_of_letter(letter));
   StateDecoder<T> decoder;
-  if (Status status = decoder.create(*schema); !status.ok()) {
-    return Error{ErrorCode::incompatible, at + status.error().message};
+  if (Status status = decoder.create(schema); !status.ok()) {
+    return letters_detail::unreadable(letter, status);
   }
   ByteReader reader(letter.bytes);
-  if (!decoder.decode(reader, record) || !reader.at_end()) {
-    return Error{ErrorCode::corrupt, at + "its record does not read back"};
-  }
-  return {};
+  if (decoder.decode(reader, record) && reader.at_end()) return {};
+  return letters_detail::unreadable(letter, {});
 }
 
 /// Call in the catch block around a user function: keeps `record` as a dead letter, or, when a
@@ -50,17 +52,9 @@ Status decode_letter_record(const DeadLetter& letter, T& record) {
 template <class T>
 void user_error(OperatorContext& context, const T& record, std::int64_t time_ms,
                 std::int64_t seen_ms, std::uint32_t input, const std::string& step = {}) {
-  std::string why = current_exception_text();
-  if (context.replaying) {
-    context.replay_outcome = Error{ErrorCode::user_code, std::move(why)};
-    return;
-  }
-  DeadLetter letter = make_record_letter(DeadLetterReason::user_error, record, time_ms);
-  letter.message = std::move(why);
-  letter.seen_ms = seen_ms;
-  letter.input = input;
-  letter.step = step;
-  context.dead_letters->add(std::move(letter));
+  if (letters_detail::fail_replay(context)) return;
+  letters_detail::add(context, make_record_letter(DeadLetterReason::user_error, record, time_ms),
+                      seen_ms, input, step);
 }
 
 /// Replays a letter of a step with inputs of type T by `deliver(batch)`, a batch of one.

@@ -70,4 +70,59 @@ Status SinkCommitter::finished(std::size_t count, Status status) {
   return {};
 }
 
+namespace {
+
+constexpr const char* kStaged = "s";
+constexpr const char* kCarried = "c";
+
+/// Keys of items sort in the order in which their values were staged.
+std::string item_key(const char* kind, std::size_t n) {
+  const std::string digits = std::to_string(n);
+  return kind + std::string(10 - std::min<std::size_t>(10, digits.size()), '0') + digits;
+}
+
+}  // namespace
+
+Status UntypedSinkOperator::open(OperatorContext& context) {
+  context_ = &context;
+  sink_context_ = {
+      &context.task->env(), context.job,     context.run_id,      context.attempt,
+      context.step,         context.subtask, context.parallelism, context.first_checkpoint,
+      context.restored};
+  committer_.open(*context.task, context.step, commit_function());
+  if (context.restored) return {};  // `restore` opens the writer
+  return open_writer({});
+}
+
+Status UntypedSinkOperator::restore(RestoreRequest& request) {
+  context_->watermark = request.watermark;
+  std::vector<Committable> staged;
+  std::vector<std::string> carried;
+  for (StateItem& item : request.items) {
+    (item.key.starts_with(kStaged) ? staged : carried).push_back(std::move(item.value));
+  }
+  // Completion may never have been announced, so restoring commits too (H7).
+  committer_.staged(0, std::move(staged));
+  committer_.complete(0);
+  return open_writer(carried);
+}
+
+Status UntypedSinkOperator::snapshot(SnapshotRequest& request) {
+  if (!failed_.ok()) return failed_;
+  WEIR_ASSIGN(Staged staged, stage(request.id, request.last));
+  committer_.staged(request.id, std::move(staged.committables));
+  request.durable = std::move(staged.durable);
+  std::size_t n = 0;
+  for (const Committable& c : committer_.uncommitted()) {
+    request.items.push_back({item_key(kStaged, n++), c});
+  }
+  for (const std::string& c : carried_over()) request.items.push_back({item_key(kCarried, n++), c});
+  return {};
+}
+
+void UntypedSinkOperator::write_failed(Status status) {
+  failed_ = std::move(status);
+  context_->task->post([failure = failed_] { return failure; });
+}
+
 }  // namespace weir

@@ -50,85 +50,64 @@ class SinkCommitter {
   SteadyTime next_try_{};
 };
 
+/// All of a sink that does not depend on the type of its records.
+class UntypedSinkOperator : public Operator {
+ public:
+  Status open(OperatorContext& context) override;
+  Status restore(RestoreRequest& request) override;
+  Status snapshot(SnapshotRequest& request) override;
+  void on_complete(CheckpointId id) override { committer_.complete(id); }
+  bool quiescent() const override { return committer_.quiescent(); }
+  Status on_idle() override {
+    WEIR_TRY(committer_.retry());
+    return writer_idle();
+  }
+
+ protected:
+  virtual SinkCommitter::Commit commit_function() const = 0;
+  virtual Status open_writer(const std::vector<std::string>& carried) = 0;
+  virtual Result<Staged> stage(CheckpointId id, bool last) = 0;
+  virtual std::vector<std::string> carried_over() const = 0;
+  virtual Status writer_idle() = 0;
+  /// A write failed: the attempt must end, nothing more may be written.
+  void write_failed(Status status);
+
+  SinkContext sink_context_;
+  Status failed_;
+
+ private:
+  SinkCommitter committer_;
+};
+
 template <class T>
-class SinkOperator final : public Operator {
+class SinkOperator final : public UntypedSinkOperator {
  public:
   explicit SinkOperator(std::shared_ptr<const Sink<T>> sink) : sink_(std::move(sink)) {}
-
-  Status open(OperatorContext& context) override {
-    context_ = &context;
-    sink_context_ = {
-        &context.task->env(), context.job,     context.run_id,      context.attempt,
-        context.step,         context.subtask, context.parallelism, context.first_checkpoint,
-        context.restored};
-    committer_.open(*context.task, context.step,
-                    [sink = sink_, at = sink_context_](const std::vector<Committable>& c) {
-                      return sink->commit(at, c);
-                    });
-    if (context.restored) return {};  // `restore` opens the writer
-    return open_writer({});
-  }
-
-  Status restore(RestoreRequest& request) override {
-    context_->watermark = request.watermark;
-    std::vector<Committable> staged;
-    std::vector<std::string> carried;
-    for (StateItem& item : request.items) {
-      (item.key.starts_with(kStaged) ? staged : carried).push_back(std::move(item.value));
-    }
-    // Completion may never have been announced, so restoring commits too (H7).
-    committer_.staged(0, std::move(staged));
-    committer_.complete(0);
-    return open_writer(carried);
-  }
 
   void on_batch(std::uint32_t, BatchBase& base) override {
     auto& batch = static_cast<Batch<T>&>(base);
     context_->metrics->records_in.add(batch.size());
     if (!failed_.ok()) return;
-    failed_ = writer_->write(batch);
-    if (!failed_.ok()) context_->task->post([status = failed_] { return status; });
+    if (Status status = writer_->write(batch); !status.ok()) write_failed(std::move(status));
   }
 
-  Status snapshot(SnapshotRequest& request) override {
-    if (!failed_.ok()) return failed_;
-    WEIR_ASSIGN(Staged staged, writer_->stage(request.id, request.last));
-    committer_.staged(request.id, std::move(staged.committables));
-    request.durable = std::move(staged.durable);
-    std::size_t n = 0;
-    for (const Committable& c : committer_.uncommitted()) {
-      request.items.push_back({kStaged + number(n++), c});
-    }
-    for (const std::string& c : writer_->carried_over()) {
-      request.items.push_back({kCarried + number(n++), c});
-    }
-    return {};
+ protected:
+  SinkCommitter::Commit commit_function() const override {
+    return [sink = sink_, at = sink_context_](const std::vector<Committable>& c) {
+      return sink->commit(at, c);
+    };
   }
-
-  void on_complete(CheckpointId id) override { committer_.complete(id); }
-  bool quiescent() const override { return committer_.quiescent(); }
-  Status on_idle() override {
-    WEIR_TRY(committer_.retry());
-    return writer_->idle();
-  }
-
- private:
-  static constexpr const char* kStaged = "s";
-  static constexpr const char* kCarried = "c";
-  static std::string number(std::size_t n) {
-    std::string digits = std::to_string(n);
-    return std::string(10 - std::min<std::size_t>(10, digits.size()), '0') + digits;
-  }
-  Status open_writer(const std::vector<std::string>& carried) {
+  Status open_writer(const std::vector<std::string>& carried) override {
     WEIR_ASSIGN(writer_, sink_->open(sink_context_, carried));
     return {};
   }
+  Result<Staged> stage(CheckpointId id, bool last) override { return writer_->stage(id, last); }
+  std::vector<std::string> carried_over() const override { return writer_->carried_over(); }
+  Status writer_idle() override { return writer_->idle(); }
 
+ private:
   std::shared_ptr<const Sink<T>> sink_;
-  SinkContext sink_context_;
   std::unique_ptr<SinkWriter<T>> writer_;
-  SinkCommitter committer_;
-  Status failed_;
 };
 
 }  // namespace weir

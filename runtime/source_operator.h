@@ -30,13 +30,55 @@ struct SourceSettings {
   Duration idle_after{0};
 };
 
+/// All of a source that does not depend on the type of its records.
+class UntypedSourceOperator : public SourceOperator {
+ public:
+  UntypedSourceOperator(bool has_event_time, Duration out_of_order, Duration idle_after)
+      : has_event_time_(has_event_time), splits_(out_of_order, idle_after) {}
+
+  Status restore(RestoreRequest& request) override;
+  Status add_splits(const std::vector<std::string>& ids, bool complete) override;
+  Result<Poll> poll() override;
+  EventTime watermark() const override;
+  bool idle() const override { return has_event_time_ && splits_.idle(); }
+  void limit_event_time(EventTime limit) override { limit_ = limit; }
+  Status snapshot(SnapshotRequest& request) override;
+
+ protected:
+  /// What a split's reader says after a read.
+  struct ReadOutcome {
+    ReadStatus status = ReadStatus::end;
+    EventTime watermark = kBeginningOfTime;  ///< that the reader itself knows
+    bool caught_up = false;
+  };
+  /// Appends a reader for `split`, or none (null) when it has ended.
+  virtual Status open_reader(const SourceContext& context, const SplitState& split) = 0;
+  /// Reads a batch from reader `i`, tells `splits_` before it gives its records their times, and
+  /// pushes them.
+  virtual Result<ReadOutcome> read(std::size_t i) = 0;
+  virtual bool has_reader(std::size_t i) const = 0;
+  virtual std::string position(std::size_t i) const = 0;
+  virtual void close_reader(std::size_t i) = 0;
+
+  bool has_event_time_;
+  SplitSet splits_;
+
+ private:
+  Status open_split(SplitState split);
+
+  EventTime limit_ = kEndOfTime;
+  bool complete_ = false;
+  bool started_ = false;
+};
+
 template <class T>
-class TypedSourceOperator final : public SourceOperator {
+class TypedSourceOperator final : public UntypedSourceOperator {
  public:
   TypedSourceOperator(std::shared_ptr<const Source<T>> source, SourceSettings<T> settings)
-      : source_(std::move(source)),
-        settings_(std::move(settings)),
-        splits_(settings_.out_of_order, settings_.idle_after) {}
+      : UntypedSourceOperator(static_cast<bool>(settings.event_time), settings.out_of_order,
+                              settings.idle_after),
+        source_(std::move(source)),
+        event_time_(std::move(settings.event_time)) {}
 
   Status open(OperatorContext& context) override {
     context_ = &context;
@@ -45,75 +87,8 @@ class TypedSourceOperator final : public SourceOperator {
     return {};
   }
 
-  Status restore(RestoreRequest& request) override {
-    splits_.restore_watermark(request.watermark);
-    context_->watermark = request.watermark;
-    for (const StateItem& item : request.items) {
-      WEIR_ASSIGN(SplitState split, decode_split(item.key, item.value));
-      WEIR_TRY(open_split(std::move(split)));
-    }
-    return {};
-  }
-
-  Status add_splits(const std::vector<std::string>& ids, bool complete) override {
-    for (const std::string& id : ids) {
-      if (splits_.contains(id)) continue;
-      SplitState split;
-      split.id = id;
-      WEIR_TRY(open_split(std::move(split)));
-    }
-    complete_ = complete;
-    started_ = true;
-    splits_.update(complete_);
-    return {};
-  }
-
-  Result<Poll> poll() override {
-    if (!started_) return Poll::idle;
-    const SteadyTime now = context_->task->env().clock->steady_now();
-    const std::size_t i = splits_.choose(now, limit_);
-    if (i == splits_.size()) {
-      splits_.update(complete_);
-      return complete_ && splits_.all_ended() ? Poll::ended : Poll::idle;
-    }
-    Batch<T>& batch = main_.batch();
-    WEIR_ASSIGN(const ReadStatus status, readers_[i]->read(batch, *context_->dead_letters));
-    if (!batch.empty()) {
-      splits_.found_records(i, now);
-      context_->metrics->records_in.add(batch.size());
-      assign_times(splits_[i], batch);
-      main_.flush();
-      late_.flush();
-    }
-    splits_[i].floor_ms = std::max(splits_[i].floor_ms, to_millis(readers_[i]->watermark()));
-    if (status == ReadStatus::end) {
-      splits_[i].ended = true;
-      splits_[i].position = readers_[i]->position();
-      readers_[i].reset();
-    } else if (status == ReadStatus::empty) {
-      splits_.found_empty(i, readers_[i]->caught_up(), now);
-    }
-    splits_.update(complete_);
-    return status == ReadStatus::empty ? Poll::idle : Poll::progress;
-  }
-
-  EventTime watermark() const override {
-    return settings_.event_time ? splits_.watermark() : context_->watermark;
-  }
-  bool idle() const override { return settings_.event_time && splits_.idle(); }
-  void limit_event_time(EventTime limit) override { limit_ = limit; }
-
-  Status snapshot(SnapshotRequest& request) override {
-    for (std::size_t i = 0; i < splits_.size(); ++i) {
-      SplitState split = splits_[i];
-      if (readers_[i]) split.position = readers_[i]->position();
-      request.items.push_back({split.id, encode_split(split)});
-    }
-    return {};
-  }
-
-  /// A repaired record enters where it failed: at the decoder, or as what was late. It is judged by
-  /// the watermark that held when it was first read.
+  /// A repaired record enters where it failed: at the decoder, or as what was late. Event time has
+  /// gone on since: behind it the record is late for those who look.
   Status replay(const DeadLetter& letter) override {
     T record{};
     if (letter.format == PayloadFormat::record) {
@@ -123,9 +98,8 @@ class TypedSourceOperator final : public SourceOperator {
     }
     Batch<T>& batch = main_.batch();
     batch.push(std::move(record), letter.event_time_ms);
-    if (settings_.event_time) {
-      settings_.event_time(batch, batch.times());
-      // Event time has gone on since: behind it the record is late for those who look.
+    if (event_time_) {
+      event_time_(batch, batch.times());
       const std::int64_t now = to_millis(context_->watermark);
       if (batch.times()[0] <= now) batch.set_seen(0, now);
     }
@@ -133,23 +107,38 @@ class TypedSourceOperator final : public SourceOperator {
     return {};
   }
 
- private:
-  Status open_split(SplitState split) {
-    const SourceContext context{&context_->task->env(), context_->step, context_->subtask,
-                                context_->parallelism};
+ protected:
+  Status open_reader(const SourceContext& context, const SplitState& split) override {
     std::unique_ptr<SplitReader<T>> reader;
     if (!split.ended) {
       WEIR_ASSIGN(reader, source_->open(context, split.id, split.position));
     }
-    splits_.add(std::move(split), context_->task->env().clock->steady_now());
     readers_.push_back(std::move(reader));
     return {};
   }
+  Result<ReadOutcome> read(std::size_t i) override {
+    Batch<T>& batch = main_.batch();
+    ReadOutcome outcome;
+    WEIR_ASSIGN(outcome.status, readers_[i]->read(batch, *context_->dead_letters));
+    if (!batch.empty()) {
+      context_->metrics->records_in.add(batch.size());
+      splits_.found_records(i, context_->task->env().clock->steady_now());
+      if (event_time_) assign_times(splits_[i], batch);
+      main_.flush();
+      late_.flush();
+    }
+    outcome.watermark = readers_[i]->watermark();
+    outcome.caught_up = readers_[i]->caught_up();
+    return outcome;
+  }
+  bool has_reader(std::size_t i) const override { return readers_[i] != nullptr; }
+  std::string position(std::size_t i) const override { return readers_[i]->position(); }
+  void close_reader(std::size_t i) override { readers_[i].reset(); }
 
+ private:
   void assign_times(SplitState& split, Batch<T>& batch) {
     std::int64_t* times = batch.times();
-    if (!settings_.event_time) return;
-    settings_.event_time(batch, times);
+    event_time_(batch, times);
     const std::int64_t allowance = splits_.allowance_ms();
     const std::size_t rows = batch.size();
     std::size_t kept = 0;
@@ -167,14 +156,10 @@ class TypedSourceOperator final : public SourceOperator {
   }
 
   std::shared_ptr<const Source<T>> source_;
-  SourceSettings<T> settings_;
-  SplitSet splits_;
+  EventTimeAssigner<T> event_time_;
   std::vector<std::unique_ptr<SplitReader<T>>> readers_;  // null when ended
   Emitter<T> main_;
   LateOutput<T> late_;
-  EventTime limit_ = kEndOfTime;
-  bool complete_ = false;
-  bool started_ = false;
 };
 
 }  // namespace weir
