@@ -14,11 +14,10 @@ using namespace store_layout;
 
 constexpr std::string_view kRunSuffix = ".sst";
 
-/// True when `file`, STEP-SUBTASK-ID-ATTEMPT-KIND.sst, was written by `attempt`. Steps may hold
-/// dashes, kinds do not.
+/// True when `file`, STEP-SUBTASK-ID-ATTEMPT-NUMBER-KIND.sst, was written by `attempt`. Attempts
+/// have random names, so wherever that part stands it means the attempt.
 bool belongs_to(std::string_view file, const std::string& attempt) {
-  const std::size_t kind = file.rfind('-');
-  return kind != std::string_view::npos && file.substr(0, kind).ends_with("-" + attempt);
+  return file.find("-" + attempt + "-") != std::string_view::npos;
 }
 
 /// Removes manifests beyond the newest `keep` for good. A temporary file that a crash left needs no

@@ -36,7 +36,8 @@ void say_start(const JobRunner& runner) {
   if (options.state_dir.empty()) {
     say(job + how + ", without --state: nothing is kept when it ends");
   } else if (const Manifest* from = runner.restored_from()) {
-    const bool elsewhere = options.from != "latest" && options.from.find('/') != std::string::npos;
+    const bool elsewhere = options.from != "latest" &&
+                           options.from.find_first_not_of("0123456789") != std::string::npos;
     say(job + how + ", resumed from checkpoint " + std::to_string(from->id) + " of " +
         (elsewhere ? options.from : options.state_dir) + " (taken " +
         to_iso8601(from->completed_at) + ")");

@@ -58,6 +58,16 @@ TEST_F(StoreTest, CollectingStopsAtAManifestThatCannotBeRead) {
   EXPECT_TRUE(names_in("state/runs").empty());
 }
 
+TEST_F(StoreTest, CollectingSparesWhatIsBeingWrittenNow) {
+  must(store_->commit(make_manifest(1, {add_run("count-0-1-a1-0-state.sst")})));
+  // As the tasks and the coordinator name their files; the next manifest will name these.
+  add_run("count-0-2-a1-17-state.sst");
+  add_run("letters-2-a1-merged.sst");
+  store_->collect_garbage(1, "a1", {});
+  EXPECT_EQ(names_in("state/runs"), (Names{"count-0-1-a1-0-state.sst", "count-0-2-a1-17-state.sst",
+                                           "letters-2-a1-merged.sst"}));
+}
+
 TEST_F(StoreTest, CollectingMayFailHalfWay) {
   for (int i = 0; i < 4; ++i) add_run("count-0-" + std::to_string(i) + "-a0-state.sst");
   must(store_->commit(make_manifest(1, {})));
