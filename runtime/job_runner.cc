@@ -310,7 +310,7 @@ Result<std::unique_ptr<JobRunner>> JobRunner::create(JobFunction function, RunOp
   Job job(options.name, options.config);
   try {
     function(job);
-    job.graph().check();
+    job.check();
   } catch (const GraphError& e) {
     return Error{ErrorCode::invalid_argument, std::string("The job's graph is wrong: ") + e.what()};
   } catch (const ConfigError& e) {
