@@ -48,6 +48,13 @@ Status write_savepoint(Storage& storage, const std::string& from_runs, Manifest 
 
 }  // namespace
 
+Status CheckpointStore::import_dead_letters(const Manifest& manifest, const std::string& folder) {
+  for (const RunInfo& run : manifest.dead_letters) {
+    WEIR_TRY(copy_run(storage_, folder, runs_folder(), run));
+  }
+  return {};
+}
+
 Status CheckpointStore::export_savepoint(const Manifest& manifest, const std::string& target) {
   WEIR_TRY(require_empty(storage_, target));
   const Status status = write_savepoint(storage_, runs_folder(), manifest, target);

@@ -3,7 +3,7 @@
 //   STATE/
 //     lock                      held (flock) by the process that runs the job
 //     checkpoints/NNNNNNNN.json manifests, one a checkpoint, zero-padded id
-//     runs/STEP-SUBTASK-ID-ATTEMPT-KIND.sst   run files, shared between checkpoints
+//     runs/STEP-SUBTASK-ID-ATTEMPT-NUMBER-KIND.sst   run files, shared between checkpoints
 //
 // A savepoint is a folder of the same form that holds one manifest and only its own files, so it
 // can be moved or copied (hazard H9). Only the coordinator writes manifests and deletes files
@@ -61,6 +61,9 @@ class CheckpointStore {
   /// Copies a checkpoint and all its files into `target` as a self-contained savepoint, hashing
   /// while copying (hazard H23). `target` must be absent or empty.
   Status export_savepoint(const Manifest& manifest, const std::string& target);
+  /// Copies the runs of dead letters of a checkpoint that lies in `runs_folder`, elsewhere, into
+  /// this store, since later checkpoints go on naming them.
+  Status import_dead_letters(const Manifest& manifest, const std::string& runs_folder);
 
  private:
   CheckpointStore(Storage& storage, std::string root) : storage_(storage), root_(std::move(root)) {}

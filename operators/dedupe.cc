@@ -3,8 +3,10 @@
 
 namespace weir {
 
-bool SeenTimes::within(std::int64_t time_ms, std::int64_t ttl_ms) const {
-  const auto near = [&](std::int64_t s) { return std::llabs(time_ms - s) < ttl_ms; };
+bool SeenTimes::within(std::int64_t time_ms, std::int64_t ttl_ms, std::int64_t forgotten_ms) const {
+  const auto near = [&](std::int64_t s) {
+    return s > forgotten_ms && std::llabs(time_ms - s) < ttl_ms;
+  };
   if (first_ms_ != kNone && near(first_ms_)) return true;
   return more_ && std::any_of(more_->begin(), more_->end(), near);
 }

@@ -23,7 +23,9 @@ struct DedupeOptions {
 /// The kept times of a key. Almost always one; more only within disorder longer than the ttl.
 class SeenTimes {
  public:
-  bool within(std::int64_t time_ms, std::int64_t ttl_ms) const;
+  /// A time after `forgotten_ms` lies within less than `ttl_ms` of `time_ms`.
+  bool within(std::int64_t time_ms, std::int64_t ttl_ms,
+              std::int64_t forgotten_ms = INT64_MIN) const;
   void add(std::int64_t time_ms);
   /// Forgets times at or before `until_ms`; true when none is left.
   bool forget(std::int64_t until_ms);
@@ -70,18 +72,22 @@ class DedupeOperator final : public KeyedOperator<K, SeenTimes> {
     this->context_->metrics->records_in.add(rows);
     const std::uint64_t* hashes = batch.hashes();
     this->prefetch_first(hashes, rows);
-    const std::int64_t forgotten = to_millis(this->context_->watermark);
+    const std::int64_t watermark = to_millis(this->context_->watermark);
     std::size_t kept = 0;
     for (std::size_t i = 0; i < rows; ++i) {
       this->prefetch_next(hashes, rows, i);
       const std::int64_t time = batch.times()[i];
-      if (to_millis(saturating_add(from_millis(time), Duration(ttl_ms_))) <= forgotten)
-          [[unlikely]] {
-        late_.take(batch[i], time, std::max(forgotten, batch.seen(i)));
+      // A late record is judged by the watermark of its split when it was read, so that batching
+      // changes nothing: what is forgotten by then does not count, though it may still be there.
+      const std::int64_t passed = std::max(watermark, batch.seen(i));
+      if (to_millis(saturating_add(from_millis(time), Duration(ttl_ms_))) <= passed) [[unlikely]] {
+        late_.take(batch[i], time, passed);
         continue;
       }
       auto& entry = this->fetch(hashes[i], std::invoke(key_, std::as_const(batch[i])), time);
-      if (entry.value().within(time, ttl_ms_)) continue;
+      const std::int64_t forgotten =
+          to_millis(saturating_sub(from_millis(passed), Duration(ttl_ms_)));
+      if (entry.value().within(time, ttl_ms_, forgotten)) continue;
       entry.value().add(time);
       this->queue(false).add(time + ttl_ms_, entry.hash);
       batch.keep(i, kept++);

@@ -32,14 +32,24 @@ void add_ports(GraphStep& step) {
    ...);
 }
 
+template <class... Outs, std::uint32_t... I>
+auto numbered_streams(Graph& graph, StepId id, std::integer_sequence<std::uint32_t, I...>) {
+  return std::tuple<Stream<Outs>...>{Stream<Outs>(graph, id, I)...};
+}
+/// One stream for each of `Outs`, from port 0 on.
+template <class... Outs>
+auto stream_tuple(Graph& graph, StepId id) {
+  return numbered_streams<Outs...>(graph, id,
+                                   std::make_integer_sequence<std::uint32_t, sizeof...(Outs)>{});
+}
+
 /// The streams of a step: nothing, one, or a tuple.
 template <class... Outs>
 auto streams_of(Graph& graph, StepId id) {
   if constexpr (sizeof...(Outs) == 1) {
     return Stream<std::tuple_element_t<0, std::tuple<Outs...>>>(graph, id, 0);
   } else if constexpr (sizeof...(Outs) > 1) {
-    std::uint32_t port = 0;
-    return std::tuple<Stream<Outs>...>{Stream<Outs>(graph, id, port++)...};
+    return stream_tuple<Outs...>(graph, id);
   }
 }
 
@@ -113,9 +123,7 @@ class [[nodiscard]] OrderedKeyedStream {
     };
     Graph& graph = stream_.stream().graph();
     const StepId id = graph.add(std::move(step));
-    std::uint32_t port = 0;
-    return std::tuple<Stream<Outs>..., Stream<T>>{Stream<Outs>(graph, id, port++)...,
-                                                  Stream<T>(graph, id, sizeof...(Outs))};
+    return operators_detail::stream_tuple<Outs..., T>(graph, id);
   }
 
  private:

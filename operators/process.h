@@ -87,7 +87,7 @@ class ProcessBase : public KeyedOperator<K, Stored> {
   using Ctx = ProcessContext<ProcessBase, K, Outs...>;
 
   ProcessBase(TimerFn timer_fn, const ProcessOptions& options)
-      : timer_fn_(std::move(timer_fn)), options_(options), ctx_(*this) {
+      : options_(options), ctx_(*this), timer_fn_(std::move(timer_fn)) {
     this->ttl_ = options.ttl;
   }
 
@@ -99,8 +99,12 @@ class ProcessBase : public KeyedOperator<K, Stored> {
 
   // For ProcessContext.
   decltype(auto) current_key() const { return current_->key(); }
-  void set(Timer timer) { this->set_timer(*current_, std::move(timer)); }
-  void cancel(const Timer& timer) { this->cancel_timer(*current_, timer); }
+  void set(Timer timer) {
+    if (this->set_timer(*current_, timer)) timer_changes_.push_back({std::move(timer), true});
+  }
+  void cancel(const Timer& timer) {
+    if (this->cancel_timer(*current_, timer)) timer_changes_.push_back({timer, false});
+  }
   void clear_current() { clear_ = true; }
 
   void dropped(const DeadLetter& letter) override {
@@ -127,6 +131,7 @@ class ProcessBase : public KeyedOperator<K, Stored> {
     }
     current_ = &entry;
     ctx_.at(from_millis(time_ms), seen_ms);
+    timer_changes_.clear();
     const auto mark = ctx_.mark();
     [[maybe_unused]] const auto undo = save(user_state(entry));
     try {
@@ -134,6 +139,7 @@ class ProcessBase : public KeyedOperator<K, Stored> {
     } catch (...) {
       ctx_.rollback(mark);
       restore(user_state(entry), undo);
+      undo_timers(entry);
       clear_ = false;
       failed(entry, record, time_ms, seen_ms, input);
     }
@@ -146,6 +152,7 @@ class ProcessBase : public KeyedOperator<K, Stored> {
       static_assert(std::is_invocable_v<TimerFn&, S&, const Timer&, Ctx&>,
                     "A timer function is called as fn(State&, const weir::Timer&, auto& ctx)");
       current_ = &entry;
+      timer_changes_.clear();
       ctx_.at(timer.time, INT64_MIN);
       timer_fn_(user_state(entry), timer, ctx_);
       ctx_.flush_full();
@@ -154,9 +161,27 @@ class ProcessBase : public KeyedOperator<K, Stored> {
   }
   void on_timers_done() override { ctx_.flush(); }
 
-  virtual void clear_after_timer(Entry&) { this->remove_after_call(); }
+  virtual void clear_after_timer(Entry& entry) {
+    if (parked(entry))
+      reset(entry);
+    else
+      this->remove_after_call();
+  }
   /// Carries out `clear_state` after a record's call.
-  virtual void clear_entry(Entry& entry) { this->table_->erase(entry); }
+  virtual void clear_entry(Entry& entry) {
+    if (parked(entry))
+      reset(entry);
+    else
+      this->table_->erase(entry);
+  }
+  void on_expired(Entry& entry) override { clear_entry(entry); }
+
+  /// Later records must go on waiting behind the dead letters of the key, so its entry stays.
+  static bool parked(Entry& entry) { return entry.extras && entry.extras->parked > 0; }
+  static void reset(Entry& entry) {
+    user_state(entry) = S{};
+    if (entry.extras) entry.extras->timers.clear();
+  }
 
   /// Replays a letter whose records are of type T and have their key by `key`: `deliver(batch)`
   /// gets the record with its hash.
@@ -183,6 +208,19 @@ class ProcessBase : public KeyedOperator<K, Stored> {
   Ctx ctx_;
 
  private:
+  struct TimerChange {
+    Timer timer;
+    bool set;  // or cancelled
+  };
+  void undo_timers(Entry& entry) {
+    for (auto change = timer_changes_.rbegin(); change != timer_changes_.rend(); ++change) {
+      if (change->set)
+        this->cancel_timer(entry, change->timer);
+      else
+        this->set_timer(entry, std::move(change->timer));
+    }
+  }
+
   static constexpr bool kCheapCopy = std::is_trivially_copyable_v<S> && sizeof(S) <= 256;
   struct Nothing {};
   auto save(const S& state) {
@@ -248,6 +286,7 @@ class ProcessBase : public KeyedOperator<K, Stored> {
 
   TimerFn timer_fn_;
   Entry* current_ = nullptr;
+  std::vector<TimerChange> timer_changes_;  // of the call under way, to undo one that throws
   bool clear_ = false;
 };
 

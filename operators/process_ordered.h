@@ -43,11 +43,17 @@ class OrderedProcessOperator final
     for (std::size_t i = 0; i < rows; ++i) {
       this->prefetch_next(hashes, rows, i);
       const std::int64_t time = batch.times()[i];
-      if (time <= watermark) [[unlikely]] {
-        late_.take(batch[i], time, std::max(batch.seen(i), watermark));
+      // By the watermark of its split when it was read, so that batching changes nothing.
+      const std::int64_t passed = std::max(batch.seen(i), watermark);
+      if (time <= passed) [[unlikely]] {
+        late_.take(batch[i], time, passed);
         continue;
       }
-      auto& entry = this->fetch(hashes[i], std::invoke(key_, std::as_const(batch[i])), time);
+      // Its time to live is looked at when its turn comes.
+      bool created = false;
+      auto& entry =
+          this->table_->upsert(hashes[i], std::invoke(key_, std::as_const(batch[i])), created);
+      this->table_->touch(entry);
       entry.value().pending.put({time, ++arrivals_}, std::move(batch[i]));
       this->queue(false).add(time, entry.hash);
     }
@@ -80,6 +86,10 @@ class OrderedProcessOperator final
         return std::invoke(rank_, a) < std::invoke(rank_, b);
       });
     }
+    if (this->ttl_.after.count() > 0) {
+      if (this->expired(entry, until)) this->reset(entry);
+      this->prolong(entry, until);
+    }
     cleared_ = false;
     for (const T& record : due_) {
       cleared_ = false;
@@ -91,14 +101,16 @@ class OrderedProcessOperator final
 
   /// Records that still wait keep their entry; only what the author declared is made anew.
   void clear_entry(Entry& entry) override {
-    entry.value().user = S{};
-    if (entry.extras) entry.extras->timers.clear();
+    this->reset(entry);
     cleared_ = true;
+  }
+  void on_expired(Entry& entry) override {
+    this->reset(entry);
+    if (entry.value().pending.empty() && !this->parked(entry)) this->table_->erase(entry);
   }
   void clear_after_timer(Entry& entry) override {
     clear_entry(entry);
-    const bool parked = entry.extras && entry.extras->parked > 0;
-    if (entry.value().pending.empty() && !parked) this->remove_after_call();
+    if (entry.value().pending.empty() && !this->parked(entry)) this->remove_after_call();
   }
 
   void on_restored(Entry& entry) override {

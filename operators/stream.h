@@ -205,9 +205,12 @@ class [[nodiscard]] Stream {
     if constexpr (sizeof...(Outs) == 1) {
       return Stream<std::tuple_element_t<0, std::tuple<Outs...>>>(*graph_, id, 0);
     } else {
-      std::uint32_t port = 0;
-      return std::tuple<Stream<Outs>...>{Stream<Outs>(*graph_, id, port++)...};
+      return numbered<Outs...>(id, std::make_integer_sequence<std::uint32_t, sizeof...(Outs)>{});
     }
+  }
+  template <class... Outs, std::uint32_t... I>
+  auto numbered(StepId id, std::integer_sequence<std::uint32_t, I...>) const {
+    return std::tuple<Stream<Outs>...>{Stream<Outs>(*graph_, id, I)...};
   }
 
   Graph* graph_;

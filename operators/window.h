@@ -56,7 +56,8 @@ struct WindowSpan {
   Acc value{};
   std::vector<Acc> updates;  ///< late ones that wait for the first result
   bool fired = false;
-  BOOST_DESCRIBE_CLASS(WindowSpan, (), (start, end, value, updates, fired), (), ())
+  bool filled = false;  ///< `value` holds a record
+  BOOST_DESCRIBE_CLASS(WindowSpan, (), (start, end, value, updates, fired, filled), (), ())
 };
 
 template <class K, class Acc, class T, class KeyFn, class AddFn, class CombineFn>
@@ -91,15 +92,15 @@ class WindowOperator final : public KeyedOperator<K, std::vector<WindowSpan<Acc>
       const std::int64_t time = batch.times()[i];
       // Only with late records does anything but "in time" come out of this.
       const std::int64_t watermark = std::max(batch.seen(i), to_millis(this->context_->watermark));
+      auto& entry = this->fetch(hashes[i], std::invoke(key_, std::as_const(batch[i])), time);
       try {
-        auto& entry = this->fetch(hashes[i], std::invoke(key_, std::as_const(batch[i])), time);
         const bool taken = spec_.gap.count() > 0 ? into_session(entry, batch[i], time, watermark)
                                                  : into_windows(entry, batch[i], time, watermark);
         if (!taken) late_.take(batch[i], time, watermark);
-        if (entry.value().empty()) this->table_->erase(entry);
       } catch (...) {
         user_error(*this->context_, batch[i], time, batch.seen(i), 0);
       }
+      if (entry.value().empty()) this->table_->erase(entry);
     }
     out_.flush();
     late_.flush();
@@ -149,7 +150,7 @@ class WindowOperator final : public KeyedOperator<K, std::vector<WindowSpan<Acc>
   }
   void fire(Entry& entry, Span& span) {
     span.fired = true;
-    emit(entry, span);
+    if (span.filled) emit(entry, span);
     for (const Acc& update : span.updates) {
       combine_(span.value, update);
       emit(entry, span);
@@ -171,12 +172,14 @@ class WindowOperator final : public KeyedOperator<K, std::vector<WindowSpan<Acc>
       taken = true;
       if (!ended) {
         add_(span.value, record);
+        span.filled = true;
       } else if (span.fired) {
         add_(span.value, record);
         emit(entry, span);
       } else {
-        span.updates.emplace_back();
-        add_(span.updates.back(), record);
+        Acc update{};
+        add_(update, record);
+        span.updates.push_back(std::move(update));
       }
     }
     return taken;
@@ -214,6 +217,9 @@ class WindowOperator final : public KeyedOperator<K, std::vector<WindowSpan<Acc>
       if (touches(s)) end = std::max(end, s.end);
     }
     if (end - 1 + allowed_ms_ <= watermark && end - 1 <= watermark) return false;
+    Acc own{};
+    add_(own, record);  // alone: if it throws, nothing has been merged
+    merged.filled = true;
     bool first = true;
     for (auto it = spans.begin(); it != spans.end();) {
       if (!(it->start < time + spec_.gap.count() && time < it->end)) {
@@ -229,7 +235,10 @@ class WindowOperator final : public KeyedOperator<K, std::vector<WindowSpan<Acc>
       first = false;
       it = spans.erase(it);
     }
-    add_(merged.value, record);
+    if (first)
+      merged.value = std::move(own);
+    else
+      combine_(merged.value, own);
     merged.fired = given && merged.end - 1 <= watermark;
     if (merged.fired) emit(entry, merged);
     schedule(entry, merged);

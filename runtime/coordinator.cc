@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "weir/base/log.h"
+#include "weir/runtime/letter_log.h"
 #include "weir/runtime/source_splits.h"
 
 namespace weir {
@@ -250,6 +251,10 @@ Status Coordinator::send_letters(const std::vector<DeadLetter>& letters, bool dr
   }
   for (auto& [place, group] : groups) {
     const auto& [task, step] = place;
+    // In the order of their arrival, in whichever they were given: a key's letters depend on it.
+    std::stable_sort(group.begin(), group.end(), [](const DeadLetter& a, const DeadLetter& b) {
+      return letter_row_key(a.id) < letter_row_key(b.id);
+    });
     if (drop) {
       task->gateway->drop_letters(step, std::move(group));
     } else {

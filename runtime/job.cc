@@ -78,4 +78,16 @@ std::vector<std::string> Job::unused_config() const {
   return unused;
 }
 
+void Job::check() const {
+  graph_.check();
+  for (const GraphStep& step : graph_.steps()) {
+    if (step.parallelism <= max_parallelism_) continue;
+    throw GraphError(step.name, step.place,
+                     "its parallelism of " + std::to_string(step.parallelism) +
+                         " is above the job's max_parallelism of " +
+                         std::to_string(max_parallelism_) +
+                         "; lower the one or raise the other with set_max_parallelism");
+  }
+}
+
 }  // namespace weir

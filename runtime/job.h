@@ -75,6 +75,9 @@ class Job {
       std::string name, std::shared_ptr<S> source, SourceOptions<typename S::Record> options = {},
       std::source_location place = std::source_location::current());
 
+  /// Checks the finished graph as a whole. Throws GraphError.
+  void check() const;
+
   Graph& graph() { return graph_; }
   const Graph& graph() const { return graph_; }
   /// Settings that the job never asked for: most likely misspelt.

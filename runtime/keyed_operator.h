@@ -93,13 +93,17 @@ class KeyedOperator : public Operator {
 
   TimerQueue& queue(bool processing) { return processing ? processing_timers_ : event_timers_; }
 
-  void set_timer(Entry& entry, Timer timer) {
+  /// False when the same timer is set already.
+  bool set_timer(Entry& entry, Timer timer) {
     const std::int64_t time = to_millis(timer.time);
     const bool processing = timer.processing;
-    if (entry.make_extras().add(std::move(timer))) queue(processing).add(time, entry.hash);
+    if (!entry.make_extras().add(std::move(timer))) return false;
+    queue(processing).add(time, entry.hash);
+    return true;
   }
-  void cancel_timer(Entry& entry, const Timer& timer) {
-    if (entry.extras) entry.extras->remove(timer);
+  /// False when it is not set.
+  bool cancel_timer(Entry& entry, const Timer& timer) {
+    return entry.extras && entry.extras->remove(timer);
   }
 
   /// The slots of a batch are brought towards the cache some records ahead: all at once would be
@@ -124,6 +128,21 @@ class KeyedOperator : public Operator {
     return *entry;
   }
 
+  /// The time to live of `entry` is over: forgets its state, by removing it or otherwise. It has
+  /// been touched, or is removed.
+  virtual void on_expired(Entry& entry) { table_->erase(entry); }
+  /// Whether the time to live of `entry` is over for a record of event time `time_ms`.
+  bool expired(Entry& entry, std::int64_t time_ms) {
+    return entry.extras && entry.extras->expires_ms <= ttl_now(time_ms);
+  }
+  /// Lets `entry` live its time from a record of event time `time_ms` on.
+  void prolong(Entry& entry, std::int64_t time_ms) {
+    KeyExtras& extras = entry.make_extras();
+    const std::int64_t until = ttl_now(time_ms) + ttl_.after.count();
+    extras.expires_ms = extras.expires_ms == INT64_MAX ? until : std::max(extras.expires_ms, until);
+    queue_expiry(entry);
+  }
+
   void remove_after_call() { remove_requested_ = true; }
   bool take_remove_request() { return std::exchange(remove_requested_, false); }
 
@@ -131,22 +150,22 @@ class KeyedOperator : public Operator {
   TimeToLive ttl_;
 
  private:
+  std::int64_t ttl_now(std::int64_t time_ms) const {
+    return ttl_.processing_time ? to_millis(context_->task->env().clock->wall_now()) : time_ms;
+  }
   /// Makes `entry` anew if its time to live is over; from now on it lives its time again.
   Entry& renew(Entry& entry, std::int64_t time_ms, bool created) {
-    const std::int64_t now =
-        ttl_.processing_time ? to_millis(context_->task->env().clock->wall_now()) : time_ms;
     Entry* live = &entry;
-    if (!created && entry.extras && entry.extras->expires_ms <= now) {
+    if (!created && expired(entry, time_ms)) {
       const std::uint64_t hash = entry.hash;
       const K key = entry.key();
-      table_->erase(entry);
+      table_->touch(entry);
+      entry.extras->expires_ms = INT64_MAX;
+      on_expired(entry);
       live = &table_->upsert(hash, key, created);
     }
     table_->touch(*live);
-    KeyExtras& extras = live->make_extras();
-    const std::int64_t until = now + ttl_.after.count();
-    extras.expires_ms = extras.expires_ms == INT64_MAX ? until : std::max(extras.expires_ms, until);
-    queue_expiry(*live);
+    prolong(*live, time_ms);
     return *live;
   }
   /// The queue holds one entry for a key's expiry, put back when it comes up too early.
@@ -211,7 +230,9 @@ class KeyedOperator : public Operator {
     if (extras.expiry_queued_ms > now_ms) return false;
     extras.expiry_queued_ms = INT64_MAX;
     if (extras.expires_ms <= now_ms) {
-      table_->erase(entry);
+      table_->touch(entry);
+      extras.expires_ms = INT64_MAX;
+      on_expired(entry);
       return true;
     }
     queue_expiry(entry);

@@ -96,9 +96,13 @@ void Task::connect_out(const PlanEdge& edge, const GraphStep& to, std::vector<Ch
   OutputPort& port = node(edge.from).context.outputs[edge.edge.port];
   const auto& make_batch = edge.combined ? to.make_combined_batch
                                          : node(edge.from).step->outputs[edge.edge.port].make_batch;
+  // Between unlike parallelisms there is no subtask "of the same number".
+  const bool spread =
+      edge.edge.exchange == Exchange::forward && targets.size() != setup_.parallelism;
   outputs_.push_back(std::make_unique<Partitioner>(
-      edge.edge.exchange, edge.combined ? to.combined_hasher : edge.edge.hasher,
-      setup_.max_parallelism, setup_.subtask, std::move(targets), make_batch));
+      spread ? Exchange::rebalance : edge.edge.exchange,
+      edge.combined ? to.combined_hasher : edge.edge.hasher, setup_.max_parallelism, setup_.subtask,
+      std::move(targets), make_batch));
   live_outputs_.push_back(outputs_.back().get());
   if (!edge.combined) {
     port.connect(outputs_.back().get());
