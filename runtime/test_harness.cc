@@ -49,7 +49,7 @@ HarnessCore::HarnessCore(Build build, Options options, const Snapshot* from)
       clock_(from != nullptr ? from->wall_time : from_millis(1'600'000'000'000)),
       job_("test", options_.config) {
   build_(job_, inputs_, outputs_);
-  job_.graph().check();
+  job_.check();
   std::uint64_t seed = options_.seed;
   for (auto& [name, input] : inputs_) input->seed(++seed);
   if (from == nullptr) {
@@ -159,15 +159,20 @@ void HarnessCore::crash(std::uint32_t parallelism) {
   start("latest");
 }
 
-std::vector<DeadLetter> HarnessCore::dead_letters(const std::string& step) {
-  const Manifest manifest = checkpoint(CheckpointKind::periodic);
+/// The live rows of `runs`, oldest first.
+std::unique_ptr<RowCursor> HarnessCore::open_runs(const std::vector<RunInfo>& runs) {
   std::vector<std::unique_ptr<RowCursor>> newest_first;
-  for (auto run = manifest.dead_letters.rbegin(); run != manifest.dead_letters.rend(); ++run) {
-    newest_first.push_back(unwrap("reading dead letters",
+  for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
+    newest_first.push_back(unwrap("reading a checkpoint",
                                   open_run(storage_, simulation_->store()->runs_folder(), *run)));
   }
+  return merge_cursors(std::move(newest_first), true);
+}
+
+std::vector<DeadLetter> HarnessCore::dead_letters(const std::string& step) {
+  const Manifest manifest = checkpoint(CheckpointKind::periodic);
   std::vector<DeadLetter> letters;
-  const auto rows = merge_cursors(std::move(newest_first), true);
+  const auto rows = open_runs(manifest.dead_letters);
   Status status = rows->seek("");
   for (; status.ok() && rows->valid(); status = rows->next()) {
     letters.push_back(unwrap("reading dead letters", decode_dead_letter(rows->value())));
@@ -175,6 +180,20 @@ std::vector<DeadLetter> HarnessCore::dead_letters(const std::string& step) {
   }
   if (!status.ok()) fail("reading dead letters", status);
   return letters;
+}
+
+std::size_t HarnessCore::state_rows(const std::string& step) {
+  const Manifest manifest = checkpoint(CheckpointKind::periodic);
+  const StepManifest* written = manifest.find(step);
+  if (written == nullptr) throw HarnessError("the job has no step '" + step + "'");
+  std::size_t count = 0;
+  for (const SubtaskManifest& subtask : written->subtasks) {
+    const auto rows = open_runs(subtask.state);
+    Status status = rows->seek("");
+    for (; status.ok() && rows->valid(); status = rows->next()) ++count;
+    if (!status.ok()) fail("reading state", status);
+  }
+  return count;
 }
 
 Status HarnessCore::replay(std::vector<DeadLetter> letters, bool drop) {

@@ -58,6 +58,7 @@ class HarnessCore {
   Snapshot snapshot();
   void crash(std::uint32_t parallelism);
   std::vector<DeadLetter> dead_letters(const std::string& step);
+  std::size_t state_rows(const std::string& step);
   Status replay(std::vector<DeadLetter> letters, bool drop);
   std::uint64_t counter(const std::string& step, const std::string& name) const;
 
@@ -68,6 +69,7 @@ class HarnessCore {
  private:
   void start(const std::string& from);
   Manifest checkpoint(CheckpointKind kind);
+  std::unique_ptr<RowCursor> open_runs(const std::vector<RunInfo>& runs);
 
   Build build_;
   Options options_;

@@ -173,6 +173,9 @@ class Harness {
     return core_->replay(std::move(letters), false);
   }
   Status drop(std::vector<DeadLetter> letters) { return core_->replay(std::move(letters), true); }
+  /// Takes a checkpoint and counts the rows of keyed state that `step` has in it: one for each key,
+  /// and one for each entry of its MapStates and ListStates.
+  std::size_t state_rows(const std::string& step) { return core_->state_rows(step); }
   /// A counter of a step since the last start: "records_in", "records_out", "late",
   /// "dead_letters", "duplicates", "timers_fired".
   std::uint64_t counter(const std::string& step, const std::string& name) const {

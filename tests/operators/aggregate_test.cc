@@ -1,0 +1,161 @@
+// aggregate: with and without a combiner before the exchange, at the end and on each change.
+#include <map>
+
+#include "tests/operators/support.h"
+
+namespace weir::test {
+namespace {
+
+struct Totals {
+  std::int64_t count = 0, sum = 0, last = 0;
+  friend auto operator<=>(const Totals&, const Totals&) = default;
+};
+WEIR_DESCRIBE(Totals, count, sum, last);
+using Row = Keyed<std::string, Totals>;
+
+void add(Totals& t, const Event& e) {
+  ++t.count;
+  t.sum += e.n;
+  t.last = e.n;
+}
+void combine(Totals& t, const Totals& later) {
+  t.count += later.count;
+  t.sum += later.sum;
+  if (later.count > 0) t.last = later.last;
+}
+
+Harness::Build totals(Emit emit) {
+  return [emit](Job& job, Inputs& in, Outputs& out) {
+    out.collect(in.stream<Event>(job, "events", {.event_time = &Event::time})
+                    .key_by(&Event::user)
+                    .aggregate<Totals>("totals", add, combine, {.emit = emit}),
+                "out");
+  };
+}
+
+std::vector<Event> events_of(std::uint64_t seed, int count) {
+  Random random(seed);
+  std::vector<Event> events;
+  for (int i = 0; i < count; ++i) {
+    // One key has most of the records.
+    const std::string user = random.chance(0.7) ? "hot" : "u" + std::to_string(random.below(50));
+    events.push_back(event(user, i, static_cast<std::int64_t>(random.below(100))));
+  }
+  return events;
+}
+std::map<std::string, Totals> model(const std::vector<Event>& events) {
+  std::map<std::string, Totals> totals;
+  for (const Event& e : events) add(totals[e.user], e);
+  return totals;
+}
+std::function<void(Harness&, int)> in_halves(const std::vector<Event>& events) {
+  return [&events](Harness& h, int half) {
+    const std::size_t middle = events.size() / 2;
+    for (std::size_t i = half == 1 ? 0 : middle; i < (half == 1 ? middle : events.size()); ++i)
+      h.push("events", events[i]);
+  };
+}
+
+TEST(Aggregate, AtTheEndSaysEachKeyOnce) {
+  const auto events = events_of(4, 1500);
+  const auto expected = model(events);
+  run_every_way(totals(Emit::at_end), in_halves(events), [&](Harness& h) {
+    const auto rows = h.committed<Row>("out");
+    EXPECT_EQ(rows.size(), expected.size());
+    std::map<std::string, Totals> got;
+    for (const Row& row : rows) got[row.key] = row.value;
+    EXPECT_EQ(got, expected);
+  });
+}
+
+TEST(Aggregate, OnChangeEndsWithTheSameAndNeverGoesBack) {
+  const auto events = events_of(5, 1500);
+  const auto expected = model(events);
+  run_every_way(totals(Emit::on_change), in_halves(events), [&](Harness& h) {
+    std::map<std::string, Totals> got;
+    for (const Row& row : h.committed<Row>("out")) {
+      EXPECT_GT(row.value.count, got[row.key].count) << row.key;
+      got[row.key] = row.value;
+    }
+    EXPECT_EQ(got, expected);
+  });
+}
+
+TEST(Aggregate, AHotKeyCostsLittleMoreThanABatchBehindTheExchange) {
+  Harness h(totals(Emit::at_end), {.parallelism = 2});
+  for (int i = 0; i < 20'000; ++i) h.push("events", event("hot", i, 1));
+  h.end("events");
+  h.run();
+  EXPECT_EQ(h.output<Row>("out")[0].value.count, 20'000);
+  EXPECT_LT(h.counter("totals", "records_in"), 2'000u);
+}
+
+TEST(Aggregate, AThrowingAddMakesADeadLetterOfItsRecord) {
+  static bool broken;
+  for (const std::uint32_t parallelism : kParallelisms) {
+    SCOPED_TRACE(parallelism);
+    broken = true;
+    Harness h(
+        [](Job& job, Inputs& in, Outputs& out) {
+          out.collect(in.stream<Event>(job, "events", {.event_time = &Event::time})
+                          .key_by(&Event::user)
+                          .aggregate<Totals>(
+                              "totals",
+                              [](Totals& t, const Event& e) {
+                                if (broken && e.n == 13) throw std::runtime_error("thirteen");
+                                add(t, e);
+                              },
+                              combine),
+                      "out");
+        },
+        {.parallelism = parallelism});
+    h.push_all<Event>("events", {event("a", 1, 1), event("a", 2, 13), event("b", 3, 13)});
+    h.run();
+    auto letters = h.dead_letters("totals");
+    ASSERT_EQ(letters.size(), 2u);
+    broken = false;
+    ASSERT_TRUE(h.replay(letters).ok());
+    h.end("events");
+    h.run();
+    std::map<std::string, Totals> got;
+    for (const Row& row : h.output<Row>("out")) got[row.key] = row.value;
+    EXPECT_EQ(got["a"].sum, 14);
+    EXPECT_EQ(got["b"].sum, 13);
+    EXPECT_THAT(h.dead_letters(), IsEmpty());
+  }
+}
+
+TEST(Aggregate, ReplayAtAnotherParallelismFindsTheRightSubtask) {
+  static bool broken;
+  broken = true;
+  const auto build = [](Job& job, Inputs& in, Outputs& out) {
+    out.collect(in.stream<Event>(job, "events", {.event_time = &Event::time})
+                    .key_by(&Event::user)
+                    .aggregate<Totals>(
+                        "totals",
+                        [](Totals& t, const Event& e) {
+                          if (broken && e.n == 13) throw std::runtime_error("thirteen");
+                          add(t, e);
+                        },
+                        combine),
+                "out");
+  };
+  Harness h(build, {.parallelism = 3});
+  for (int i = 0; i < 40; ++i) {
+    h.push("events", event("u" + std::to_string(i), i, 1));
+    h.push("events", event("u" + std::to_string(i), i, 13));
+  }
+  h.run();
+  broken = false;
+  Harness r = h.restore(h.snapshot(), {.parallelism = 7});
+  ASSERT_TRUE(r.replay(r.dead_letters()).ok());
+  r = r.restore(r.snapshot(), {.parallelism = 2});
+  r.end("events");
+  r.run();
+  const auto rows = r.output<Row>("out");
+  EXPECT_EQ(rows.size(), 40u);
+  for (const Row& row : rows) EXPECT_EQ(row.value.sum, 14) << row.key;
+}
+
+}  // namespace
+}  // namespace weir::test
