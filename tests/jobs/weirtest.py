@@ -259,7 +259,11 @@ def dies_at_savepoint(case, run, rate, env):
     )
     time.sleep(0.3)
     target = os.path.join(run.folder, "dying-savepoint")
-    subprocess.run(["weir", "savepoint", run.state, target], capture_output=True, timeout=60)
+    subprocess.run(
+        ["weir", "savepoint", "--state", run.state, "--to", target],
+        capture_output=True,
+        timeout=60,
+    )
     return end(process, case.name) != 0
 
 
@@ -271,7 +275,7 @@ def across_savepoints(case, rate, moves=((1, 3), (3, 2), (2, 7), (7, 1))):
         time.sleep(0.4)
         savepoint = os.path.join(run.folder, "savepoint")
         done = subprocess.run(
-            ["weir", "savepoint", run.state, savepoint, "--stop"],
+            ["weir", "savepoint", "--state", run.state, "--to", savepoint, "--stop"],
             capture_output=True,
             text=True,
             timeout=60,

@@ -7,5 +7,5 @@ import weirtest
 case = cases.word_count()
 weirtest.main(
     lambda: weirtest.at_every_parallelism(case),
-    lambda: weirtest.across_kills(case, count=5, rate=200),
+    lambda: weirtest.across_kills(case, count=5, rate=None, longest=0.03),
 )
