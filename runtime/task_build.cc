@@ -201,6 +201,8 @@ Status Task::restore(StepRestore& from, Storage& storage) {
   }
   WEIR_TRY(node->op->restore(request));
   if (request.rewrite) node->rewrite = true;
+  // Aligned sources look at it to see how far each has got, before anything moves again.
+  node->metrics.watermark_ms = to_millis(from.watermark);
   if (nodes_[0].get() == node) watermark_ = target_watermark_ = from.watermark;
   return {};
 }
