@@ -9,23 +9,22 @@ struct WordCount {
 };
 WEIR_DESCRIBE(WordCount, word, count);
 
-static void word_count(weir::Job& job) {
-  auto lines = job.source("lines", weir::file::lines({.path = job.config("input")}));
+static void split(const std::string& line, auto& out) {
+  std::istringstream words(line);
+  for (std::string word; words >> word;) out.emit(WordCount{word, 1});
+}
 
-  lines
-      .flat_map<std::string>("words",
-                             [](const std::string& line, auto& out) {
-                               std::istringstream words(line);
-                               for (std::string word; words >> word;) out.emit(word);
-                             })
-      .key_by([](const std::string& word) -> const std::string& { return word; })
-      .aggregate<std::int64_t>(
-          "count", [](std::int64_t& count, const std::string&) { ++count; },
-          [](std::int64_t& count, std::int64_t more) { count += more; })
-      .map("rows",
-           [](const auto& c) {
-             return WordCount{c.key, c.value};
-           })
+static void add(WordCount& sum, const WordCount& more) {
+  sum.word = more.word;
+  sum.count += more.count;
+}
+
+static void word_count(weir::Job& job) {
+  job.source("lines", weir::file::lines({.path = job.config("input")}))
+      .flat_map<WordCount>("words", [](auto& line, auto& out) { split(line, out); })
+      .key_by(&WordCount::word)
+      .aggregate<WordCount>("count", add, add)
+      .map("rows", [](const auto& counted) { return counted.value; })
       .sink("counts", weir::file::json_sink<WordCount>({.path = job.config("output")}));
 }
 WEIR_JOB(word_count);
