@@ -152,7 +152,11 @@ class Run:
 def finish(command, env=None, timeout=120):
     """Runs to the end; returns the exit status, negative for a signal."""
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=timeout, env=dict(os.environ, **(env or {}))
+        command,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=dict(os.environ, **(env or {})),
     )
     if done.returncode not in (0, -signal.SIGKILL):
         raise Failure(
