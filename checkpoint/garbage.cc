@@ -45,7 +45,8 @@ Result<std::set<std::string>> mark(Storage& storage, const std::string& root,
 }
 
 Status sweep(Storage& storage, const std::string& folder, const std::set<std::string>& needed,
-             const std::string& attempt, const std::set<std::string>& dropped) {
+             const std::string& attempt, const std::set<std::string>& dropped,
+             std::set<std::string>& gone) {
   WEIR_ASSIGN(const std::vector<StorageEntry> entries, storage.list(folder));
   for (const StorageEntry& entry : entries) {
     if (entry.is_directory || !entry.name.ends_with(kRunSuffix)) continue;
@@ -53,12 +54,14 @@ Status sweep(Storage& storage, const std::string& folder, const std::set<std::st
     if (belongs_to(entry.name, attempt) && !dropped.contains(entry.name)) continue;
     WEIR_TRY(WEIR_FAILPOINT_STATUS("checkpoint.mid_gc"));
     WEIR_TRY(storage.remove(folder + "/" + entry.name));
+    if (dropped.contains(entry.name)) gone.insert(entry.name);
   }
   return {};
 }
 
 Status collect(Storage& storage, const std::string& root, std::size_t keep,
-               const std::string& attempt, const std::set<std::string>& dropped) {
+               const std::string& attempt, const std::set<std::string>& dropped,
+               std::set<std::string>& gone) {
   WEIR_TRY(WEIR_FAILPOINT_STATUS("checkpoint.before_gc"));
   WEIR_ASSIGN(std::vector<CheckpointId> ids, list_ids(storage, root));
   // Without any manifest this may be a folder whose manifests are merely out of sight; runs of a
@@ -66,19 +69,23 @@ Status collect(Storage& storage, const std::string& root, std::size_t keep,
   if (ids.empty()) return {};
   WEIR_TRY(drop_manifests(storage, root, ids, std::max<std::size_t>(keep, 1)));
   WEIR_ASSIGN(const std::set<std::string> needed, mark(storage, root, ids));
-  return sweep(storage, runs_folder(root), needed, attempt, dropped);
+  return sweep(storage, runs_folder(root), needed, attempt, dropped, gone);
 }
 
 }  // namespace
 
-void CheckpointStore::collect_garbage(std::size_t keep, const std::string& attempt,
-                                      const std::set<std::string>& dropped) {
-  const Status status = collect(storage_, root_, keep, attempt, dropped);
-  if (status.ok()) return;
-  log_warn("checkpoint store", "Old files in " + root_ +
-                                   " were not all removed, which only costs "
-                                   "space; the next checkpoint tries again. " +
-                                   status.error().message);
+std::set<std::string> CheckpointStore::collect_garbage(std::size_t keep, const std::string& attempt,
+                                                       const std::set<std::string>& dropped) {
+  std::set<std::string> gone;
+  const Status status = collect(storage_, root_, keep, attempt, dropped, gone);
+  if (!status.ok()) {
+    log_warn(
+        "checkpoint store",
+        "Old files in " + root_ +
+            " were not all removed, which only costs space; the next checkpoint tries again. " +
+            status.error().message);
+  }
+  return gone;
 }
 
 }  // namespace weir

@@ -55,8 +55,9 @@ class CheckpointStore {
   /// Deletes checkpoints beyond the newest `keep`, then run files that no remaining manifest names
   /// and that do not belong to `attempt` unless listed in `dropped` (files of this attempt that a
   /// declined checkpoint or a merge left behind). Deletion is an optimisation: failures are logged.
-  void collect_garbage(std::size_t keep, const std::string& attempt,
-                       const std::set<std::string>& dropped);
+  /// Returns which of `dropped` are gone.
+  std::set<std::string> collect_garbage(std::size_t keep, const std::string& attempt,
+                                        const std::set<std::string>& dropped);
 
   /// Copies a checkpoint and all its files into `target` as a self-contained savepoint, hashing
   /// while copying (hazard H23). `target` must be absent or empty.

@@ -172,8 +172,11 @@ void Coordinator::collect_garbage() {
   const CheckpointId id = last_completed_.load();
   ++io_under_way_;
   env_.io->post([this, dropped] {
-    store_.collect_garbage(options_.keep_checkpoints, identity_.attempt_name, *dropped);
-    post([this] { --io_under_way_; });
+    auto gone = store_.collect_garbage(options_.keep_checkpoints, identity_.attempt_name, *dropped);
+    post([this, gone = std::move(gone)] {
+      --io_under_way_;
+      for (const std::string& file : gone) obsolete_files_.erase(file);
+    });
   });
   if (letters_.size() >= kMaxLetterRuns && !merging_letters_) merge_letters(id);
 }

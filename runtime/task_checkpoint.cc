@@ -48,15 +48,9 @@ void Task::begin_checkpoint(CheckpointId id, bool last) {
     }
     part.rows_done = !node.op->has_keyed_state();
     part.rewrite = std::exchange(node.rewrite, false);
-    part.rows = std::exchange(node.unwritten, {});
     part.items = std::move(request.items);
-    part.letters = std::exchange(node.unwritten_letters, {});
-    for (DeadLetter& letter : node.letters->take(id, setup_.id, letter_number))
-      part.letters.push_back(std::move(letter));
-    part.removed_letters = std::exchange(node.unwritten_removed, {});
-    for (std::string& removed : node.letters->take_removed()) {
-      part.removed_letters.push_back(std::move(removed));
-    }
+    part.letters = node.letters->take(id, setup_.id, letter_number);
+    part.removed_letters = node.letters->take_removed();
     std::move(request.durable.begin(), request.durable.end(), std::back_inserter(job->durable));
     part.result.step = node.step->name;
     part.result.manifest.index = setup_.subtask;
@@ -119,14 +113,37 @@ Status write_letters(RunWriter& writer, const std::vector<DeadLetter>& letters,
 
 }  // namespace
 
-/// Hands the snapshot to an I/O thread; the rest of it comes back through the mailbox.
+namespace {
+
+/// Puts what stands in `older` before what is in `items`, and empties it.
+template <class T>
+void prepend(std::vector<T>& items, std::vector<T>& older) {
+  std::vector<T> all = std::exchange(older, {});
+  std::move(items.begin(), items.end(), std::back_inserter(all));
+  items = std::move(all);
+}
+
+}  // namespace
+
+/// Snapshots are written one after another: one that comes after a checkpoint was given up would
+/// otherwise overtake the rows of that one, and old rows would hide newer ones.
 void Task::write_snapshot() {
   async_begin();
-  std::shared_ptr<SnapshotJob> job = std::move(snapshot_);
+  to_write_.push_back(std::move(snapshot_));
+  if (to_write_.size() == 1) write_next();
+}
+
+/// Hands the oldest snapshot to an I/O thread; the rest of it comes back through the mailbox.
+void Task::write_next() {
+  const std::shared_ptr<SnapshotJob> job = to_write_.front();
   std::vector<std::uint64_t> numbers;
   for (SnapshotJob::Part& part : job->parts) {
-    numbers.push_back(part.node->next_file);
-    part.node->next_file += part.rows.size() + 2;
+    Node& node = *part.node;
+    prepend(part.rows, node.unwritten);
+    prepend(part.letters, node.unwritten_letters);
+    prepend(part.removed_letters, node.unwritten_removed);
+    numbers.push_back(node.next_file);
+    node.next_file += part.rows.size() + 2;
   }
   env_.io->post([this, job, numbers, folder = setup_.runs_folder, id = job->id,
                  subtask = setup_.subtask, attempt = setup_.attempt_name, &env = env_] {
@@ -163,9 +180,12 @@ void Task::write_snapshot() {
       return {};
     };
     job->status = write_all();
-    post([this, job] {
+    post([this, job]() -> Status {
       async_end();
-      return snapshot_written(*job);
+      to_write_.pop_front();
+      WEIR_TRY(snapshot_written(*job));
+      if (!to_write_.empty()) write_next();
+      return {};
     });
   });
 }
@@ -179,21 +199,20 @@ Status Task::snapshot_written(SnapshotJob& job) {
     if (part.rewrite) node.runs.reset();
     for (RunInfo& run : part.written) node.runs.append(std::move(run));
     if (!ok) {
-      // The rows have left the table, so they must come with the next checkpoint, before newer
-      // ones.
-      std::vector<RowBuffer> rows(std::make_move_iterator(part.rows.begin()) +
-                                      static_cast<std::ptrdiff_t>(part.written.size()),
-                                  std::make_move_iterator(part.rows.end()));
-      std::move(node.unwritten.begin(), node.unwritten.end(), std::back_inserter(rows));
-      node.unwritten = std::move(rows);
-      std::move(node.unwritten_letters.begin(), node.unwritten_letters.end(),
-                std::back_inserter(part.letters));
+      // The rows have left the table, so the next snapshot that is written must hold them, before
+      // its own.
+      node.unwritten.assign(std::make_move_iterator(part.rows.begin() + static_cast<std::ptrdiff_t>(
+                                                                            part.written.size())),
+                            std::make_move_iterator(part.rows.end()));
       node.unwritten_letters = std::move(part.letters);
-      std::move(node.unwritten_removed.begin(), node.unwritten_removed.end(),
-                std::back_inserter(part.removed_letters));
       node.unwritten_removed = std::move(part.removed_letters);
       for (const RunInfo& run : part.result.manifest.items) obsolete.push_back(run.file);
       for (const RunInfo& run : part.result.dead_letters) obsolete.push_back(run.file);
+    }
+    if (ok && !node.items_file.empty()) obsolete.push_back(std::move(node.items_file));
+    if (ok) node.items_file.clear();
+    if (ok && !part.result.manifest.items.empty()) {
+      node.items_file = part.result.manifest.items[0].file;
     }
     part.result.manifest.state = node.runs.runs();
     for (std::string& file : node.runs.take_obsolete()) obsolete.push_back(std::move(file));

@@ -23,7 +23,8 @@ struct Task::Node {
   std::vector<RowBuffer> unwritten;  // rows whose writing failed; they go before the next ones
   std::vector<DeadLetter> unwritten_letters;
   std::vector<std::string> unwritten_removed;
-  bool rewrite = false;  // the next snapshot holds all rows: forget the runs before it
+  std::string items_file;  // of the last checkpoint; the next one does without it
+  bool rewrite = false;    // the next snapshot holds all rows: forget the runs before it
   std::uint64_t next_file = 0;
 };
 
