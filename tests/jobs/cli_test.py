@@ -52,7 +52,8 @@ class CommandTest(unittest.TestCase):
 
     def write_orders(self, count=None, text=BROKEN):
         if count is not None:
-            rows = (f"c{i % 7},{i},2024-01-01T00:{i // 60 % 60:02}:{i % 60:02}Z" for i in range(count))
+            rows = (f"c{i % 7},{i},2024-01-01T00:{i // 60 % 60:02}:{i % 60:02}Z"
+                    for i in range(count))
             text = "customer,amount,at\n" + "\n".join(rows) + "\n"
         (self.folder / "orders.csv").write_text(text)
 
