@@ -1,6 +1,6 @@
 // Bench `cost`: what the engine costs over a plain loop that does the same work. 64-byte events, a
-// filter, a map, a key_by and an aggregate; see bench/README.md for the work and twins/cost_twin.h for
-// the loop.
+// filter, a map, a key_by and an aggregate; see bench/README.md for the work and twins/cost_twin.h
+// for the loop.
 //
 //   cost_bench [--json] [--runs N] [--events MILLIONS] [--keys K] [--case NAME]
 #include <unistd.h>
@@ -96,7 +96,8 @@ class ChecksumSink final : public weir::Sink<weir::Keyed<std::uint64_t, Totals>>
     weir::Status write(weir::Batch<Row>& batch) override {
       std::uint64_t sum = 0;
       for (const Row& row : batch) {
-        sum += weir::bench::cost_checksum(row.key, {row.value.count, row.value.sum, row.value.last});
+        sum +=
+            weir::bench::cost_checksum(row.key, {row.value.count, row.value.sum, row.value.last});
       }
       checksum += sum;
       rows += batch.size();
@@ -180,15 +181,18 @@ int main(int argc, char** argv) {
   const weir::Duration never = std::chrono::hours(1), each_second = std::chrono::seconds(1);
   const std::string keys = std::to_string(settings.keys / 1'000'000) + " M keys";
   if (wanted("plain")) {
-    report.compare("1 subtask, " + keys, "ns/event", [&] { return run_weir(1, never); },
-                   [] { return run_twin(true); });
+    report.compare(
+        "1 subtask, " + keys, "ns/event", [&] { return run_weir(1, never); },
+        [] { return run_twin(true); });
   }
   if (wanted("checkpoints")) {
-    report.compare("1 subtask, " + keys + ", checkpoint 1 s", "ns/event",
-                   [&] { return run_weir(1, each_second); }, [] { return run_twin(true); });
+    report.compare(
+        "1 subtask, " + keys + ", checkpoint 1 s", "ns/event",
+        [&] { return run_weir(1, each_second); }, [] { return run_twin(true); });
   }
   if (wanted("two")) {
-    report.compare("2 subtasks beside 1 subtask, " + keys, "ns/event",
-                   [&] { return run_weir(2, never); }, [&] { return run_weir(1, never); });
+    report.compare(
+        "2 subtasks beside 1 subtask, " + keys, "ns/event", [&] { return run_weir(2, never); },
+        [&] { return run_weir(1, never); });
   }
 }

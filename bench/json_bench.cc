@@ -54,10 +54,11 @@ void add_to_cart(Cart& cart, const Event& e, auto& ctx) {
   ctx.set_timer(e.at + kPatience);
 }
 
-void order(Cart& cart, const Event& e) {
+void order(Cart& cart, const Event& e, auto& ctx) {
   std::erase_if(cart.added, [&](auto a) { return a < e.at && e.at <= a + kPatience; });
-  // Lines come up to ten seconds late, so an addition before this order may still be to come.
-  std::erase_if(cart.ordered, [&](auto t) { return t < e.at - 2 * kDisorder; });
+  // An addition that is still to come lies behind the watermark, so only later orders can answer
+  // it.
+  std::erase_if(cart.ordered, [&](auto t) { return t <= ctx.watermark(); });
   cart.ordered.push_back(e.at);
 }
 
@@ -112,7 +113,7 @@ void cart_job(weir::Job& job) {
           "abandoned",
           [](Cart& cart, const Event& e, auto& ctx) {
             if (e.event == "Order Completed")
-              order(cart, e);
+              order(cart, e, ctx);
             else
               add_to_cart(cart, e, ctx);
           },

@@ -18,8 +18,8 @@ class ScratchFolder {
   std::string path_;
 };
 
-/// The value behind `name` in `arguments`, or `otherwise`. A number that is none ends the process with
-/// status 2.
+/// The value behind `name` in `arguments`, or `otherwise`. A number that is none ends the process
+/// with status 2.
 std::uint64_t number_option(const std::vector<std::string>& arguments, const std::string& name,
                             std::uint64_t otherwise);
 std::string text_option(const std::vector<std::string>& arguments, const std::string& name,

@@ -1,5 +1,5 @@
-// Memory for large tables: zeroed, and on huge pages where the system has them, because at random access
-// the walk through page tables costs as much as the access. Thread-safe.
+// Memory for large tables: zeroed, and on huge pages where the system has them, because at random
+// access the walk through page tables costs as much as the access. Thread-safe.
 #pragma once
 
 #include <cstddef>
