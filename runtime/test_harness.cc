@@ -9,7 +9,8 @@ namespace weir::testing {
 namespace {
 
 constexpr const char* kStateFolder = "/state";
-constexpr const char* kSavepointFolder = "/savepoint";
+constexpr const char* kSavepointFolder = "/savepoint";  // that the job began from
+constexpr const char* kExportFolder = "/export";
 
 [[noreturn]] void fail(const std::string& what, const Status& status) {
   throw HarnessError(what + ": " + status.error().message);
@@ -21,20 +22,23 @@ T unwrap(const std::string& what, Result<T> result) {
   return std::move(*result);
 }
 
-void read_folder(Storage& storage, const std::string& folder,
+/// Reads all files of `folder`, which lies in or is `root`, by their paths from there.
+void read_folder(Storage& storage, const std::string& root, const std::string& folder,
                  std::map<std::string, std::string>& files) {
   for (const StorageEntry& entry : unwrap("reading a snapshot", storage.list(folder))) {
     const std::string path = folder + "/" + entry.name;
     if (entry.is_directory) {
-      read_folder(storage, path, files);
+      read_folder(storage, root, path, files);
     } else {
-      files[path] = unwrap("reading a snapshot", read_file(storage, path));
+      files[path.substr(root.size())] = unwrap("reading a snapshot", read_file(storage, path));
     }
   }
 }
 
-void write_files(Storage& storage, const std::map<std::string, std::string>& files) {
-  for (const auto& [path, bytes] : files) {
+void write_files(Storage& storage, const std::string& root,
+                 const std::map<std::string, std::string>& files) {
+  for (const auto& [name, bytes] : files) {
+    const std::string path = root + name;
     Status status = storage.make_dirs(parent_path(path));
     if (status.ok()) status = write_file_atomically(storage, path, bytes);
     if (!status.ok()) fail("writing a snapshot", status);
@@ -53,10 +57,10 @@ HarnessCore::HarnessCore(Build build, Options options, const Snapshot* from)
   std::uint64_t seed = options_.seed;
   for (auto& [name, input] : inputs_) input->seed(++seed);
   if (from == nullptr) {
-    start("none");
+    start(from_);
     return;
   }
-  write_files(storage_, from->files);
+  write_files(storage_, kSavepointFolder, from->files);
   for (auto& [name, input] : inputs_) {
     if (const auto old = from->inputs.find(name); old != from->inputs.end()) {
       input->take_over(*old->second);
@@ -67,7 +71,8 @@ HarnessCore::HarnessCore(Build build, Options options, const Snapshot* from)
       output->take_over(*old->second, from->checkpoint);
     }
   }
-  start(kSavepointFolder);
+  from_ = kSavepointFolder;
+  start(from_);
 }
 
 void HarnessCore::start(const std::string& from) {
@@ -137,15 +142,14 @@ Manifest HarnessCore::checkpoint(CheckpointKind kind) {
 
 Snapshot HarnessCore::snapshot() {
   const Manifest manifest = checkpoint(CheckpointKind::savepoint);
-  if (Status done = storage_.remove_all(kSavepointFolder); !done.ok()) fail("snapshot", done);
-  if (Status done = simulation_->store()->export_savepoint(manifest, kSavepointFolder);
-      !done.ok()) {
+  if (Status done = storage_.remove_all(kExportFolder); !done.ok()) fail("snapshot", done);
+  if (Status done = simulation_->store()->export_savepoint(manifest, kExportFolder); !done.ok()) {
     fail("The snapshot could not be taken", done);
   }
   Snapshot snapshot;
   snapshot.checkpoint = manifest.id;
   snapshot.wall_time = clock_.wall_now();
-  read_folder(storage_, kSavepointFolder, snapshot.files);
+  read_folder(storage_, kExportFolder, kExportFolder, snapshot.files);
   for (const auto& [name, input] : inputs_) snapshot.inputs[name] = input->clone();
   for (const auto& [name, output] : outputs_) snapshot.outputs[name] = output->clone();
   return snapshot;
@@ -156,7 +160,8 @@ void HarnessCore::crash(std::uint32_t parallelism) {
   options_.seed = simulation_->random().next();
   if (parallelism > 0) options_.parallelism = parallelism;
   storage_.crash(simulation_->random().next());
-  start("latest");
+  // Without a checkpoint of its own it starts where it began.
+  start(simulation_->store()->list().empty() ? from_ : "latest");
 }
 
 /// The live rows of `runs`, oldest first.

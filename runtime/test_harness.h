@@ -35,7 +35,7 @@ struct Options {
 struct Snapshot {
   CheckpointId checkpoint = 0;
   EventTime wall_time{};
-  std::map<std::string, std::string> files;  ///< of the savepoint, by path
+  std::map<std::string, std::string> files;  ///< of the savepoint, by path within it
   std::map<std::string, std::shared_ptr<const TestInputBase>> inputs;
   std::map<std::string, std::shared_ptr<const TestOutputBase>> outputs;
 };
@@ -73,6 +73,7 @@ class HarnessCore {
 
   Build build_;
   Options options_;
+  std::string from_ = "none";  // where the job began
   ManualClock clock_;
   MemoryStorage storage_;
   Job job_;

@@ -32,6 +32,34 @@ struct Profile {
 WEIR_DESCRIBE(Profile, visits);
 }  // namespace removed
 
+namespace renamed {
+struct Profile {
+  std::int64_t calls = 0;
+  std::string name;
+  MapState<std::string, std::int64_t> seen;
+  static void evolve(Evolution<Profile>& e) { e.renamed("visits", "calls"); }
+};
+WEIR_DESCRIBE(Profile, calls, name, seen);
+}  // namespace renamed
+
+namespace migrated {
+struct Old {
+  std::int64_t visits = 0;
+  std::string name;
+  MapState<std::string, std::int64_t> seen;
+};
+WEIR_DESCRIBE(Old, visits, name, seen);
+struct Profile {
+  std::string text;
+  static void evolve(Evolution<Profile>& e) {
+    e.migrate<Old>([](const Old& old) {
+      return Profile{old.name + " came " + std::to_string(old.visits) + " times"};
+    });
+  }
+};
+WEIR_DESCRIBE(Profile, text);
+}  // namespace migrated
+
 namespace changed {
 struct Profile {
   std::vector<std::string> visits;
@@ -100,6 +128,42 @@ TEST(Schema, RemovedFieldsAndCollectionsAreSkipped) {
     h.run();
     EXPECT_THAT(h.take<std::string>("out"), ElementsAre("u1 4"));
     EXPECT_EQ(h.state_rows("profile"), 5u) << "the rows of the old collection are gone";
+  }
+}
+
+TEST(Schema, RenamedFieldsKeepTheirValues) {
+  const Snapshot old = old_state();
+  for (const std::uint32_t parallelism : kParallelisms) {
+    Harness h(profiles<renamed::Profile>([](renamed::Profile& p, const Event&) {
+                return std::to_string(++p.calls) + " " + std::to_string(p.seen.size());
+              }),
+              old, {.parallelism = parallelism});
+    static_cast<void>(h.take<std::string>("out"));
+    h.push("events", event("u1", 100));
+    h.run();
+    EXPECT_THAT(h.take<std::string>("out"), ElementsAre("u1 5 4"));
+    h = h.restore(h.snapshot(), {.parallelism = 2});  // now under the new name
+    h.push("events", event("u1", 101));
+    h.run();
+    EXPECT_THAT(h.take<std::string>("out"), ElementsAre("u1 6 4"));
+  }
+}
+
+TEST(Schema, AMigrationMakesTheNewStateOfTheOld) {
+  const Snapshot old = old_state();
+  for (const std::uint32_t parallelism : kParallelisms) {
+    Harness h(profiles<migrated::Profile>([](migrated::Profile& p, const Event&) {
+                return std::exchange(p.text, "later");
+              }),
+              old, {.parallelism = parallelism});
+    static_cast<void>(h.take<std::string>("out"));
+    h.push("events", event("u2", 100));
+    h.run();
+    EXPECT_THAT(h.take<std::string>("out"), ElementsAre("u2 name of u2 came 4 times"));
+    h = h.restore(h.snapshot(), {.parallelism = 2});
+    h.push("events", event("u2", 101));
+    h.run();
+    EXPECT_THAT(h.take<std::string>("out"), ElementsAre("u2 later"));
   }
 }
 

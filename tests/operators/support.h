@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <ostream>
 #include <string>
@@ -56,12 +57,19 @@ std::vector<T> sorted(std::vector<T> values) {
 
 inline constexpr std::uint32_t kParallelisms[] = {1, 2, 3, 7};
 
+/// Added to every seed: WEIR_TEST_SEED, to try others than those of every day.
+inline std::uint64_t seed_offset() {
+  const char* text = std::getenv("WEIR_TEST_SEED");
+  return text == nullptr ? 0 : std::strtoull(text, nullptr, 10);
+}
+
 /// Feeds a job in two halves in many ways, and hands each harness at its end to `check`: without a
 /// stop; stopped at a snapshot in the midst and restored at the same and other parallelisms; after
 /// crashes. `feed(h, half)` pushes; the inputs are ended behind the second half.
 inline void run_every_way(const Harness::Build& build,
                           const std::function<void(Harness&, int half)>& feed,
                           const std::function<void(Harness&)>& check, std::uint64_t seed = 1) {
+  seed += seed_offset();
   const auto finish = [&](Harness& h, const std::string& way) {
     SCOPED_TRACE(way);
     feed(h, 2);
