@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -165,6 +166,7 @@ class Task final : public TaskServices {
   void begin_checkpoint(CheckpointId id, bool last);
   bool snapshot_slice();
   void write_snapshot();
+  void write_next();
   Status snapshot_written(SnapshotJob& job);
   void start_merges();
   void flush_outputs();
@@ -203,6 +205,8 @@ class Task final : public TaskServices {
   SteadyTime last_flush_{}, last_idle_work_{};
 
   std::unique_ptr<SnapshotJob> snapshot_;  // the one whose rows are still in tables
+  // Shared with the I/O thread that writes the first of them.
+  std::deque<std::shared_ptr<SnapshotJob>> to_write_;
   std::optional<std::pair<CheckpointId, bool>> pending_trigger_;
   int async_ = 0;
   CheckpointId completed_ = 0;

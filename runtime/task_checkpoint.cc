@@ -111,10 +111,6 @@ Status write_letters(RunWriter& writer, const std::vector<DeadLetter>& letters,
   return {};
 }
 
-}  // namespace
-
-namespace {
-
 /// Puts what stands in `older` before what is in `items`, and empties it.
 template <class T>
 void prepend(std::vector<T>& items, std::vector<T>& older) {
@@ -183,9 +179,13 @@ void Task::write_next() {
     post([this, job]() -> Status {
       async_end();
       to_write_.pop_front();
-      WEIR_TRY(snapshot_written(*job));
-      if (!to_write_.empty()) write_next();
-      return {};
+      Status status = snapshot_written(*job);
+      if (!status.ok()) {  // the attempt ends here; nobody waits for the others
+        for (; !to_write_.empty(); to_write_.pop_front()) async_end();
+      } else if (!to_write_.empty()) {
+        write_next();
+      }
+      return status;
     });
   });
 }
