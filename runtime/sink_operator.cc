@@ -109,7 +109,14 @@ Status UntypedSinkOperator::restore(RestoreRequest& request) {
 
 Status UntypedSinkOperator::snapshot(SnapshotRequest& request) {
   if (!failed_.ok()) return failed_;
-  WEIR_ASSIGN(Staged staged, stage(request.id, request.last));
+  auto result = stage(request.id, request.last);
+  if (!result.ok()) {
+    // What cannot be staged now can only be written anew, even when no further record comes to
+    // find that out: the attempt fails. Declining alone would decline the last checkpoint for ever.
+    write_failed(result.error());
+    return failed_;
+  }
+  Staged staged = std::move(*result);
   committer_.staged(request.id, std::move(staged.committables));
   request.durable = std::move(staged.durable);
   std::size_t n = 0;
