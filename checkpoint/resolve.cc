@@ -36,6 +36,11 @@ Error nothing_there(const std::string& from) {
 Result<std::optional<RestorePoint>> resolve_restore(CheckpointStore& store,
                                                     const std::string& from) {
   if (from == "none") return std::optional<RestorePoint>();
+  // A process that was killed may have left names that only the cache knows; what is restored from,
+  // and then committed, must outlive a power loss too.
+  for (const std::string& folder : {store.root() + "/checkpoints", store.runs_folder()}) {
+    WEIR_TRY(store.storage().sync_dir(folder));
+  }
   if (from == "latest") return newest_in(store.storage(), store.root());
   if (const auto id = parse_id(from)) {
     WEIR_ASSIGN(Manifest manifest, store.load(*id));

@@ -40,9 +40,6 @@ Result<std::unique_ptr<CheckpointStore>> CheckpointStore::open(Storage& storage,
   for (const std::string& folder :
        {root, checkpoints_folder(root), store_layout::runs_folder(root)}) {
     WEIR_TRY(make_durable_dirs(storage, folder));
-    // A process that was killed may have left names that only the cache knows; what is restored from
-    // and then committed must outlive a power loss too.
-    WEIR_TRY(storage.sync_dir(folder));
   }
   return std::unique_ptr<CheckpointStore>(new CheckpointStore(storage, root));
 }
