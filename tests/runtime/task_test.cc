@@ -1,0 +1,255 @@
+// A task with its inputs and its listener in the test's hands: alignment of barriers, watermarks of
+// several inputs, end of input, output that waits for room.
+#include "weir/runtime/task.h"
+
+#include <gtest/gtest.h>
+
+#include "weir/runtime/simulation.h"
+#include "weir/testing.h"
+
+namespace weir {
+namespace {
+
+struct Row {
+  std::string key;
+  std::int64_t n = 0;
+};
+WEIR_DESCRIBE(Row, key, n);
+
+/// Writes down what the task tells.
+class Listener final : public TaskListener {
+ public:
+  void task_restored(TaskId) override {}
+  void checkpoint_done(TaskId, CheckpointId id, std::vector<StepPart> parts,
+                       std::vector<std::string>) override {
+    done.push_back(id);
+    last_parts = std::move(parts);
+  }
+  void checkpoint_declined(TaskId, CheckpointId id, Error why) override {
+    declined.push_back(id);
+    reason = why.message;
+  }
+  void task_drained(TaskId) override { drained = true; }
+  void task_failed(TaskId, Error why) override { reason = why.message; }
+  void replayed(const std::string&, const Status&) override {}
+
+  std::vector<CheckpointId> done, declined;
+  std::vector<StepPart> last_parts;
+  std::string reason;
+  bool drained = false;
+};
+
+/// The task of step "sum", behind two channels and before one.
+class TaskTest : public ::testing::Test {
+ protected:
+  TaskTest() {
+    in_.stream<Row>(job_, "source")
+        .key_by(&Row::key)
+        .process<std::int64_t, Row>(
+            "sum",
+            [](std::int64_t& sum, const Row& row, auto& ctx) {
+              sum += row.n;
+              ctx.emit(Row{row.key, sum});
+              ctx.set_timer(ctx.time() + Duration(100));
+            },
+            [](std::int64_t& sum, const Timer& timer, auto& ctx) {
+              ctx.emit(Row{"timer " + std::to_string(to_millis(timer.time)), sum});
+            })
+        .discard("end");
+    EXPECT_TRUE(storage_.make_dirs("/runs").ok());
+    TaskSetup setup;
+    setup.attempt_name = "attempt";
+    setup.runs_folder = "/runs";
+    task_ = std::make_unique<Task>(setup, env_, listener_);
+    const GraphStep& sum = *job_.graph().find("sum");
+    task_->add_operator(sum);
+    for (auto& channel : inputs_) {
+      channel = make_local_channel(100);
+      task_->connect_in(channel.get(), 0);
+    }
+    output_ = make_local_channel(3);
+    const GraphStep& end = *job_.graph().find("end");
+    task_->connect_out({0, 1, sum.id, end.id, end.inputs[0], false}, end, {output_.get()});
+    EXPECT_TRUE(task_->open(false).ok());
+  }
+  // Work that was never run must not look as if it were still to come back.
+  ~TaskTest() override { io_.drop(); }
+
+  void push(int input, const std::vector<Row>& rows, std::int64_t watermark) {
+    ChannelElement element;
+    auto batch = std::make_unique<Batch<Row>>();
+    for (const Row& row : rows) {
+      batch->push(row, row.n);
+      batch->hashes()[batch->size() - 1] = hash_key(row.key);
+    }
+    batch->set_has_hashes(true);
+    element.batch = std::move(batch);
+    element.watermark_ms = watermark;
+    ASSERT_TRUE(inputs_[input]->push(element));
+  }
+  void barrier(int input, CheckpointId id, bool last = false) {
+    ChannelElement element;
+    element.kind = ChannelElement::Kind::barrier;
+    element.checkpoint = id;
+    element.last = last;
+    ASSERT_TRUE(inputs_[input]->push(element));
+  }
+  void end(int input) {
+    ChannelElement element;
+    element.kind = ChannelElement::Kind::end;
+    ASSERT_TRUE(inputs_[input]->push(element));
+  }
+  /// Steps until nothing more happens, with I/O when `io`; takes what comes out.
+  void run(bool io = true) {
+    for (int quiet = 0; quiet < 3;) {
+      const Task::Step step = task_->step();
+      bool moved = step == Task::Step::progress;
+      ChannelElement element;
+      while (output_->pop(element)) {
+        moved = true;
+        take(element);
+      }
+      if (io) moved |= io_.run_one();
+      quiet = moved ? 0 : quiet + 1;
+      if (step == Task::Step::done) return;
+    }
+  }
+  void take(ChannelElement& element) {
+    if (element.kind == ChannelElement::Kind::barrier) {
+      out_.push_back("barrier " + std::to_string(element.checkpoint));
+    } else if (element.kind == ChannelElement::Kind::end) {
+      out_.push_back("end");
+    } else if (element.batch) {
+      for (const Row& row : static_cast<Batch<Row>&>(*element.batch)) {
+        out_.push_back(row.key + "=" + std::to_string(row.n));
+      }
+    }
+    if (element.kind == ChannelElement::Kind::data) watermark_ = element.watermark_ms;
+  }
+  std::vector<std::string> taken() { return std::exchange(out_, {}); }
+  using Texts = std::vector<std::string>;
+
+  ManualClock clock_;
+  MemoryStorage storage_;
+  Random random_{1};
+  SimIoPool io_{random_};
+  Environment env_{&clock_, &storage_, &io_, 1};
+  Job job_{"test", {}};
+  testing::InputMap input_map_;
+  testing::Inputs in_{input_map_};
+  Listener listener_;
+  std::unique_ptr<Channel> inputs_[2], output_;
+  std::unique_ptr<Task> task_;
+  Texts out_;
+  std::int64_t watermark_ = INT64_MIN;
+};
+
+TEST_F(TaskTest, AlignsBarriersBeforeItTakesWhatLiesBehindThem) {
+  push(0, {{"a", 1}}, 0);
+  barrier(0, 1);
+  push(0, {{"a", 10}}, 0);  // behind the barrier of its channel
+  run();
+  EXPECT_EQ(taken(), Texts{"a=1"});
+  push(1, {{"a", 2}}, 0);  // before it
+  run();
+  EXPECT_EQ(taken(), Texts{"a=3"});
+  barrier(1, 1);
+  push(1, {{"a", 20}}, 0);
+  run();
+  EXPECT_EQ(taken().front(), "barrier 1");
+  EXPECT_EQ(listener_.done, std::vector<CheckpointId>{1});
+  EXPECT_EQ(listener_.last_parts[0].step, "sum");
+  EXPECT_EQ(listener_.last_parts[0].manifest.state.size(), 1u);
+}
+
+TEST_F(TaskTest, ANewerBarrierReplacesOneThatWasGivenUp) {
+  barrier(0, 1);
+  run();
+  barrier(1, 2);  // checkpoint 1 never came here
+  push(1, {{"b", 1}}, 0);
+  run();
+  EXPECT_EQ(taken(), Texts{}) << "input 1 waits for barrier 2 of input 0";
+  barrier(0, 2);
+  run();
+  EXPECT_EQ(taken(), (Texts{"barrier 2", "b=1"}));
+  EXPECT_EQ(listener_.done, std::vector<CheckpointId>{2});
+}
+
+TEST_F(TaskTest, TakesTheLeastWatermarkAndFiresTimersBeforeItGoesOn) {
+  push(0, {{"a", 10}}, 500);
+  run();
+  EXPECT_EQ(taken(), Texts{"a=10"});
+  push(1, {}, 109);
+  run();
+  EXPECT_EQ(taken(), Texts{});
+  EXPECT_EQ(watermark_, 109);
+  push(1, {}, 110);
+  run();
+  EXPECT_EQ(taken(), Texts{"timer 110=10"});
+  EXPECT_EQ(watermark_, 110);
+  push(1, {}, 100);  // a watermark never goes back
+  run();
+  EXPECT_EQ(watermark_, 110);
+  push(1, {}, 900);
+  run();
+  EXPECT_EQ(watermark_, 500);
+}
+
+TEST_F(TaskTest, FiresAllTimersAtTheEndAndThenTakesTheLastBarrier) {
+  push(0, {{"a", 10}}, 0);
+  end(0);
+  run();
+  EXPECT_FALSE(listener_.drained);
+  push(1, {{"b", 20}}, 0);
+  end(1);
+  run();
+  EXPECT_TRUE(listener_.drained);
+  EXPECT_EQ(taken(), (Texts{"a=10", "b=20", "timer 110=10", "timer 120=20", "end"}));
+  barrier(0, 5, true);
+  barrier(1, 5, true);
+  run();
+  EXPECT_EQ(taken(), Texts{"barrier 5"});
+  EXPECT_EQ(listener_.done, std::vector<CheckpointId>{5});
+}
+
+TEST_F(TaskTest, WhenACheckpointCannotBeWrittenItsRowsComeWithTheNext) {
+  bool full = true;
+  storage_.set_fault([&](std::string_view operation, const std::string&) -> Status {
+    if (full && operation == "append") return Error{ErrorCode::disk_full, "no room", true};
+    return {};
+  });
+  push(0, {{"a", 1}, {"b", 2}}, 0);
+  barrier(0, 1);
+  barrier(1, 1);
+  run();
+  EXPECT_EQ(listener_.declined, std::vector<CheckpointId>{1});
+  EXPECT_NE(listener_.reason.find("no room"), std::string::npos);
+  full = false;
+  push(0, {{"c", 3}}, 0);
+  barrier(0, 2);
+  barrier(1, 2);
+  run();
+  ASSERT_EQ(listener_.done, std::vector<CheckpointId>{2});
+  std::uint64_t rows = 0;
+  for (const RunInfo& run : listener_.last_parts[0].manifest.state) rows += run.rows;
+  EXPECT_EQ(rows, 3u);
+}
+
+TEST_F(TaskTest, TakesNothingWhileItsOutputWaits) {
+  for (int i = 0; i < 20; ++i) {
+    std::vector<Row> rows;
+    for (int k = 0; k < 100; ++k) rows.push_back({"k" + std::to_string(k), i});
+    push(0, rows, i - 1);
+    push(1, {}, i - 1);
+  }
+  int steps = 0;
+  while (task_->step() != Task::Step::blocked && ++steps < 1000) {
+  }
+  ASSERT_LT(steps, 1000);
+  EXPECT_EQ(task_->step(), Task::Step::blocked);
+  run();
+  EXPECT_EQ(taken().size(), 2000u);
+}
+
+}  // namespace
+}  // namespace weir
