@@ -378,7 +378,7 @@ class DeadLetters(CommandTest):
 
     def test_replay_in_a_running_job(self):
         self.write_orders(text=BROKEN + "".join(
-            f"z,{i},2024-01-01T00:00:05Z\n" for i in range(3000)))
+            f"z,{i},2024-01-01T00:00:05Z\n" for i in range(20000)))
         process = self.start()
         for _ in range(100):
             if len(self.letters()) == 4:
@@ -392,7 +392,7 @@ class DeadLetters(CommandTest):
         self.weir("stop", "--state", self.state)
         self.weir(*self.run_words())
         self.assertEqual(self.totals()["ann"], 14)
-        self.assertEqual(sum(r["customer"] == "z" for r in self.receipts()), 3000)
+        self.assertEqual(sum(r["customer"] == "z" for r in self.receipts()), 20000)
 
     def test_ceiling(self):
         error = self.weir(*self.run_words("--max-dead-letters", "1"), status=1)[1]
