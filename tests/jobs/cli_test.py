@@ -172,7 +172,7 @@ class Running(CommandTest):
         self.assertIn("--from none", self.weir(*self.run_words("--from", "none"), status=3)[1])
 
     def test_stops_by_signal_and_resumes(self):
-        self.write_orders(3000)
+        self.write_orders(12000)
         for number in (signal.SIGINT, signal.SIGTERM):
             process = self.start()
             process.send_signal(number)
@@ -181,10 +181,10 @@ class Running(CommandTest):
             self.assertIn("stopped", error)
         error = self.weir(*self.run_words())[1]
         self.assertIn("resumed from checkpoint", error)
-        self.assertEqual(sorted(r["amount"] for r in self.receipts()), list(range(3000)))
+        self.assertEqual(sorted(r["amount"] for r in self.receipts()), list(range(12000)))
 
     def test_one_process_a_folder(self):
-        self.write_orders(3000)
+        self.write_orders(12000)
         process = self.start()
         self.assertIn(f"process {process.pid}", self.weir(*self.run_words(), status=3)[1])
         mode = (Path(self.state) / "control.sock").stat().st_mode & 0o777
@@ -206,17 +206,17 @@ class Running(CommandTest):
         self.assertEqual(self.totals(), {"ann": 1, "evil": 2})
 
     def test_kill_and_resume(self):
-        self.write_orders(2000)
+        self.write_orders(12000)
         process = self.start("--parallelism", "2")
         process.kill()
         process.wait()
         self.weir(*self.run_words())
-        self.assertEqual(sorted(r["amount"] for r in self.receipts()), list(range(2000)))
+        self.assertEqual(sorted(r["amount"] for r in self.receipts()), list(range(12000)))
 
 
 class Savepoints(CommandTest):
     def test_of_a_running_job(self):
-        self.write_orders(3000)
+        self.write_orders(12000)
         process = self.start()
         self.weir("savepoint", "--state", self.state, "--to", "one")
         self.assertIsNone(process.poll())
@@ -228,7 +228,7 @@ class Savepoints(CommandTest):
         self.state = str(self.folder / "other")
         error = self.weir(*self.run_words("--from", "two", "--parallelism", "3"))[1]
         self.assertIn("of two", error)
-        self.assertEqual(sorted(r["amount"] for r in self.receipts()), list(range(3000)))
+        self.assertEqual(sorted(r["amount"] for r in self.receipts()), list(range(12000)))
 
     def test_offline(self):
         self.write_orders(50)
@@ -238,7 +238,7 @@ class Savepoints(CommandTest):
         self.weir("savepoint", "--state", self.state, "--to", "point", status=3)
 
     def test_stop_with_savepoint(self):
-        self.write_orders(3000)
+        self.write_orders(12000)
         process = self.start()
         self.weir("stop", "--state", self.state, "--savepoint", "point")
         self.assertEqual(process.wait(timeout=60), 0)
