@@ -17,7 +17,7 @@ std::string error_of(const Harness::Build& build) {
 }
 
 TEST(Graph, RefusesAName) {
-  for (const std::string name : {"", "two words", "a/b", std::string(101, 'x').c_str()}) {
+  for (const auto& name : std::vector<std::string>{"", "two words", "a/b", std::string(101, 'x')}) {
     const std::string what = error_of([&](Job& job, Inputs& in, Outputs& out) {
       out.collect(in.stream<Event>(job, "events").map(name, number), "out");
     });
