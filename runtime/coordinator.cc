@@ -182,8 +182,7 @@ void Coordinator::align_sources() {
   });
 }
 
-// ---- dead letters
-// ---------------------------------------------------------------------------------
+// ---- dead letters ----------------------------------------------------------------------
 
 void Coordinator::check_dead_letters() {
   if (options_.max_dead_letters == UINT64_MAX && options_.max_dead_letter_share >= 1.0) return;
@@ -304,8 +303,7 @@ void Coordinator::replayed(const std::string& id, const Status& status) {
   });
 }
 
-// ---- tasks
-// ----------------------------------------------------------------------------------------
+// ---- tasks -----------------------------------------------------------------------------
 
 void Coordinator::task_restored(TaskId task) {
   post([this, task] { protocol_->task_restored(task, identity_.attempt); });
