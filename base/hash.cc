@@ -52,6 +52,10 @@ Hash128 ContentHasher::digest() const {
   return from_xxh3(XXH3_128bits_digest(as_xxh3(state_)));
 }
 
+std::uint64_t hash_bytes_xxh3(std::string_view bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
+
 Hash128 content_hash(std::string_view bytes) {
   return from_xxh3(XXH3_128bits(bytes.data(), bytes.size()));
 }

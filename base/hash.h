@@ -76,6 +76,9 @@ inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed = 0) 
   return multiply_fold(k2 ^ bytes.size(), multiply_fold(a ^ k1, b ^ h) ^ k0);
 }
 
+/// XXH3 with 64 bits: slower than hash_bytes, and has nothing in common with it.
+std::uint64_t hash_bytes_xxh3(std::string_view bytes);
+
 /// CRC32C (Castagnoli), as in RFC 3720, over `bytes`, continuing from `crc` of what came before.
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc = 0);
 

@@ -1,48 +1,63 @@
-// The kept times of a key; see dedupe.h.
+// The kept times of a key, and the hand that forgets them; see dedupe.h.
 #include "weir/operators/dedupe.h"
 
 namespace weir {
 
-bool SeenTimes::within(std::int64_t time_ms, std::int64_t ttl_ms, std::int64_t forgotten_ms) const {
-  const auto near = [&](std::int64_t s) {
-    return s > forgotten_ms && std::llabs(time_ms - s) < ttl_ms;
-  };
-  if (first_ms_ != kNone && near(first_ms_)) return true;
-  return more_ && std::any_of(more_->begin(), more_->end(), near);
-}
-
-void SeenTimes::add(std::int64_t time_ms) {
-  if (first_ms_ == kNone) {
-    first_ms_ = time_ms;
-    return;
+void SeenTimes::add_more(std::int64_t time_ms) {
+  if (!many()) {
+    auto* times = new std::vector<std::int64_t>;
+    for_each([&](std::int64_t time) { times->push_back(time); });
+    bits_ = reinterpret_cast<std::uint64_t>(times);
   }
-  if (!more_) more_ = std::make_unique<std::vector<std::int64_t>>();
-  more_->push_back(time_ms);
-}
-
-bool SeenTimes::forget(std::int64_t until_ms) {
-  if (more_) std::erase_if(*more_, [&](std::int64_t s) { return s <= until_ms; });
-  if (first_ms_ <= until_ms) {
-    first_ms_ = kNone;
-    if (more_ && !more_->empty()) {
-      first_ms_ = more_->front();
-      more_->erase(more_->begin());
-    }
-  }
-  if (more_ && more_->empty()) more_.reset();
-  return first_ms_ == kNone;
+  list()->push_back(time_ms);
 }
 
 void Codec<SeenTimes>::encode(ByteWriter& writer, const SeenTimes& seen) {
-  std::vector<std::int64_t> times;
-  seen.for_each([&](std::int64_t time) { times.push_back(time); });
-  weir::encode(writer, times);
+  std::size_t count = 0;
+  seen.for_each([&](std::int64_t) { ++count; });
+  writer.varint(count);
+  seen.for_each([&](std::int64_t time) { weir::encode(writer, time); });
 }
 
 void Codec<SeenTimes>::decode(ByteReader& reader, SeenTimes& seen) {
   std::vector<std::int64_t> times;
   weir::decode(reader, times);
   for (const std::int64_t time : times) seen.add(time);
+}
+
+std::optional<ExpiryHand::Stretch> ExpiryHand::next(std::int64_t watermark_ms) {
+  if (watermark_ms == INT64_MIN) return std::nullopt;
+  std::int64_t turn = watermark_ms / period_ms_;
+  std::int64_t into = watermark_ms % period_ms_;
+  if (into < 0) {
+    into += period_ms_;
+    --turn;
+  }
+  if (turn_ < turn - 1) turn_ = turn - 1;  // event time jumped, or begins
+  if (turn_ < turn) {
+    if (!turn_done_) return Stretch{cursor_, last_};
+    turn_ = turn;
+    turn_done_ = false;
+    cursor_ = first_;
+  }
+  const std::uint64_t goal = watermark_ms == INT64_MAX ? last_ : place_of(into);
+  if (turn_done_ || goal < cursor_) return std::nullopt;
+  return Stretch{cursor_, goal};
+}
+
+void ExpiryHand::searched(const Stretch& stretch, bool whole, std::uint64_t cursor) {
+  if (!whole)
+    cursor_ = cursor;
+  else if (stretch.last == last_)
+    turn_done_ = true;
+  else
+    cursor_ = stretch.last + 1;
+}
+
+std::uint64_t ExpiryHand::place_of(std::int64_t into_ms) const {
+  const auto span = static_cast<unsigned __int128>(last_ - first_);
+  return first_ + static_cast<std::uint64_t>(span * static_cast<std::uint64_t>(into_ms) /
+                                             static_cast<std::uint64_t>(period_ms_));
 }
 
 }  // namespace weir

@@ -232,7 +232,7 @@ class [[nodiscard]] KeyedStream {
       throw GraphError(name, place, "dedupe needs a ttl above zero");
     }
     GraphStep step = start(std::move(name), "dedupe", place, StepOptions{options.parallelism});
-    operators_detail::declare_state<K, SeenTimes>(step);
+    operators_detail::declare_state<FingerprintKey<K>, SeenTimes>(step);
     step.outputs.push_back(operators_detail::make_port<T>());
     step.outputs.push_back(operators_detail::make_port<T>("late", true));
     step.make = [key = key_, options] {

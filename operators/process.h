@@ -217,7 +217,7 @@ class ProcessBase : public KeyedOperator<K, Stored> {
       if (change->set)
         this->cancel_timer(entry, change->timer);
       else
-        this->set_timer(entry, std::move(change->timer));
+        this->set_timer(entry, change->timer);
     }
   }
 

@@ -72,7 +72,7 @@ class KeyedOperator : public Operator {
  protected:
   static constexpr std::size_t kSnapshotSlice = 2048;
   static constexpr int kTimerSlice = 256;
-  static constexpr std::size_t kAhead = 16, kTimersAhead = 8;
+  static constexpr std::size_t kAhead = 16, kTimersAhead = 16;
 
   /// A timer of `entry` is due. The entry has been touched; the function may change it, and may ask
   /// for its removal through `remove_after`.
@@ -86,24 +86,22 @@ class KeyedOperator : public Operator {
   /// Called for each entry after a restore: puts its timers back into the queues.
   virtual void on_restored(Entry& entry) {
     if (!entry.extras) return;
-    for (const Timer& timer : entry.extras->timers)
-      queue(timer.processing).add(to_millis(timer.time), entry.hash);
+    for (const KeptTimer& timer : entry.extras->timers)
+      queue(timer.processing()).add(timer.time_ms, entry.hash);
     if (entry.extras->expires_ms != INT64_MAX) queue_expiry(entry);
   }
 
   TimerQueue& queue(bool processing) { return processing ? processing_timers_ : event_timers_; }
 
   /// False when the same timer is set already.
-  bool set_timer(Entry& entry, Timer timer) {
-    const std::int64_t time = to_millis(timer.time);
-    const bool processing = timer.processing;
-    if (!entry.make_extras().add(std::move(timer))) return false;
-    queue(processing).add(time, entry.hash);
+  bool set_timer(Entry& entry, const Timer& timer) {
+    if (!entry.make_extras().timers.add(timer)) return false;
+    queue(timer.processing).add(to_millis(timer.time), entry.hash);
     return true;
   }
   /// False when it is not set.
   bool cancel_timer(Entry& entry, const Timer& timer) {
-    return entry.extras && entry.extras->remove(timer);
+    return entry.extras && entry.extras->timers.remove(timer);
   }
 
   /// The slots of a batch are brought towards the cache some records ahead: all at once would be
@@ -185,6 +183,7 @@ class KeyedOperator : public Operator {
         return true;
       }
       if (const auto* next = timers.peek(kTimersAhead)) table_->prefetch(next->hash);
+      if (const auto* next = timers.peek(kTimersAhead / 2)) table_->prefetch_extras(next->hash);
       fire_due(due, processing);
     }
     on_timers_done();
@@ -212,7 +211,7 @@ class KeyedOperator : public Operator {
     if (entry.extras && !remove_requested_) {
       if (entry.extras->has_due(time, processing)) {
         table_->touch(entry);  // first: a snapshot under way must still hold these timers
-        entry.extras->take_due(time, processing, due_timers_);
+        entry.extras->timers.take_due(time, processing, due_timers_);
         for (const Timer& timer : due_timers_) {
           context_->metrics->timers_fired.add(1);
           on_timer(entry, timer);

@@ -10,6 +10,13 @@ Result<Schema> parse(const std::string& text, const char* what) {
                                        " schema does not read back: " + schema.error().message};
 }
 
+Error other_key(const Schema& written, const Schema& wanted) {
+  return Error{ErrorCode::incompatible,
+               "its keys were written as " + describe(written) + " and are now " +
+                   describe(wanted) +
+                   "; a key cannot be changed. Give the step another name to begin anew"};
+}
+
 Error damaged_row(std::string_view what) {
   return Error{
       ErrorCode::corrupt,

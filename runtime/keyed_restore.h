@@ -25,6 +25,7 @@ namespace restore_detail {
 /// Parses the schema text of a manifest.
 Result<Schema> parse(const std::string& text, const char* what);
 Error damaged_row(std::string_view what);
+Error other_key(const Schema& written, const Schema& wanted);
 }  // namespace restore_detail
 
 /// Calls `load` for each row of `cursor`, which stands before its first; `step` is for messages.
@@ -56,6 +57,7 @@ class KeyedRowLoader {
   Status open(const std::string& key_schema, const std::string& state_schema) {
     WEIR_ASSIGN(key_written_, restore_detail::parse(key_schema, "key"));
     WEIR_ASSIGN(state_written_, restore_detail::parse(state_schema, "state"));
+    WEIR_TRY(check_key());
     WEIR_TRY(keys_.create(key_written_));
     const Schema* main = Parts::main_schema(state_written_);
     if (main == nullptr) return restore_detail::damaged_row("its schema has no main record");
@@ -82,6 +84,14 @@ class KeyedRowLoader {
   }
 
  private:
+  /// Keys with a codec of their own read nothing but what it wrote.
+  Status check_key() const {
+    if constexpr (shape_of<K> == Shape::custom) {
+      if (!(key_written_ == schema_of<K>()))
+        return restore_detail::other_key(key_written_, schema_of<K>());
+    }
+    return {};
+  }
   Status load_main(KeyedTable<K, S>& table, typename KeyedTable<K, S>::Entry& entry,
                    std::string_view value) {
     ByteReader reader(value);

@@ -102,7 +102,6 @@ class KeyedTable {
   }
   ~KeyedTable() {
     for_each_slot([](Entry& e) { e.~Entry(); });
-    free_slots(slots_, slot_bytes(slot_count_));
   }
   KeyedTable(const KeyedTable&) = delete;
   KeyedTable& operator=(const KeyedTable&) = delete;
@@ -115,6 +114,15 @@ class KeyedTable {
     const char* slot = reinterpret_cast<const char*>(slots_ + home_of(hash));
     __builtin_prefetch(slot, 1);
     __builtin_prefetch(slot + sizeof(Entry) - 1, 1);
+  }
+
+  /// Brings what hangs on the entry with `hash` towards the cache; its slot should be there.
+  [[gnu::always_inline]] void prefetch_extras(std::uint64_t hash) const {
+    std::size_t i = home_of(hash);
+    while (used(i) && slots_[i].hash < hash) ++i;
+    const char* extras = reinterpret_cast<const char*>(slots_[i].extras.get());
+    __builtin_prefetch(extras, 1);
+    __builtin_prefetch(extras + sizeof(KeyExtras) - 1, 1);
   }
 
   /// The entry of `key`, or null.
@@ -190,6 +198,31 @@ class KeyedTable {
       if (used(cursor)) visit(slots_[cursor]);
     }
     return cursor < slot_count_;
+  }
+
+  /// Erases the entries with hashes from `cursor` to `last` for which `test(entry)` is true,
+  /// visiting about `budget` of them; true when it came to the end, else `cursor` is where to go
+  /// on. Entries may come and go between the slices.
+  template <class Test>
+  bool erase_if(std::uint64_t& cursor, std::uint64_t last, std::size_t budget, Test&& test) {
+    std::size_t i = home_of(std::max(cursor, first_hash_));
+    while (used(i) && slots_[i].hash < cursor) ++i;
+    while (i < slot_count_) {
+      if (!used(i)) {
+        ++i;
+        continue;
+      }
+      if (slots_[i].hash > last) return true;
+      if (budget-- == 0) {
+        cursor = slots_[i].hash;
+        return false;
+      }
+      if (test(slots_[i]))
+        erase(slots_[i]);  // another entry may take its slot
+      else
+        ++i;
+    }
+    return true;
   }
 
   /// Freezes what has changed since the last snapshot. The last snapshot must have been finished.
@@ -268,6 +301,11 @@ class KeyedTable {
 
   static std::size_t slot_bytes(std::size_t count) { return count * sizeof(Entry); }
   void allocate(std::size_t capacity) {
+    set_capacity(capacity);
+    memory_ = SlotMemory(slot_bytes(slot_count_));
+    slots_ = static_cast<Entry*>(memory_.data());
+  }
+  void set_capacity(std::size_t capacity) {
     capacity_ = capacity;
     // capacity * 2^64 / (last_place_ + 1): between one and two slots' worth of the capacity
     slots_per_place_ = static_cast<std::uint64_t>(
@@ -276,34 +314,61 @@ class KeyedTable {
             : (static_cast<unsigned __int128>(capacity) << 64) / (last_place_ + 1));
     slot_count_ = capacity + kTail;
     limit_ = capacity / 16 * 11;
-    slots_ = static_cast<Entry*>(allocate_slots(slot_bytes(slot_count_)));
   }
   void grow() {
     Entry* const old_slots = slots_;
     const std::size_t old_count = slot_count_;
-    for (std::size_t capacity = capacity_ / 2 * 3;; capacity = capacity / 2 * 3) {
-      allocate(capacity);
-      if (move_all(old_slots, old_count)) break;
-      free_slots(slots_, slot_bytes(slot_count_));
+    std::size_t capacity = capacity_;
+    do {
+      capacity = capacity / 2 * 3;
+      set_capacity(capacity);
+    } while (!tail_suffices(old_slots, old_count));
+    if (memory_.extend(slot_bytes(slot_count_))) {
+      raise_all(old_count);
+      place_all(slots_ + slot_count_ - size_);
+      return;
     }
-    free_slots(old_slots, slot_bytes(old_count));
+    const SlotMemory old = std::move(memory_);
+    allocate(capacity);
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < old_count; ++i) {
+      if (old_slots[i].extras.marked(kUsed)) next = move_to_place(old_slots[i], next);
+    }
   }
-  /// Moves entries in order to their places; false, with nothing moved, when the tail is too short.
-  bool move_all(Entry* from, std::size_t count) {
+  /// All entries find a slot under the new capacity.
+  bool tail_suffices(const Entry* from, std::size_t count) const {
     std::size_t next = 0;
     for (std::size_t i = 0; i < count; ++i) {
       if (from[i].extras.marked(kUsed)) next = std::max(next, home_of(from[i].hash)) + 1;
     }
-    if (next + 1 >= slot_count_) return false;
-    next = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      if (!from[i].extras.marked(kUsed)) continue;
-      const std::size_t place = std::max(next, home_of(from[i].hash));
-      ::new (static_cast<void*>(slots_ + place)) Entry(std::move(from[i]));
-      from[i].~Entry();
-      next = place + 1;
+    return next + 1 < slot_count_;
+  }
+  /// Moves the entry at `from` to its place, at least `next`, of which the slot is empty unless it
+  /// is `from` itself; returns the slot behind it.
+  std::size_t move_to_place(Entry& from, std::size_t next) {
+    Entry* place = slots_ + std::max(next, home_of(from.hash));
+    if (place != &from) move_entry(from, place);
+    return static_cast<std::size_t>(place - slots_) + 1;
+  }
+  static void move_entry(Entry& from, Entry* to) {
+    ::new (static_cast<void*>(to)) Entry(std::move(from));
+    from.~Entry();
+    std::memset(static_cast<void*>(&from), 0, sizeof(Entry));
+  }
+  /// Moves all entries of the first `count` slots, in their order, to the last slots.
+  void raise_all(std::size_t count) {
+    Entry* top = slots_ + slot_count_;
+    for (std::size_t i = count; i-- > 0;) {
+      if (used(i)) move_entry(slots_[i], --top);
     }
-    return true;
+  }
+  /// Moves them from there to their places. None lies behind where it comes from: as many slots as
+  /// entries follow each of them in both.
+  void place_all(Entry* from) {
+    std::size_t next = 0;
+    for (Entry* const end = slots_ + slot_count_; from != end; ++from) {
+      next = move_to_place(*from, next);
+    }
   }
   template <class Visit>
   void for_each_slot(Visit&& visit) {
@@ -365,7 +430,8 @@ class KeyedTable {
   unsigned shift_;            // brings the subtask's span of hashes to the full 64 bits
   std::uint64_t last_place_;  // of the last hash, so shifted
   std::uint64_t slots_per_place_ = 0;
-  Entry* slots_ = nullptr;
+  SlotMemory memory_;
+  Entry* slots_ = nullptr;  // in it
   std::size_t capacity_ = 0, slot_count_ = 0, limit_ = 0, size_ = 0;
   unsigned changed_mark_ = kMarkA, frozen_mark_ = kMarkB;
   bool snapshotting_ = false;

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "weir/base/check.h"
 
@@ -12,43 +13,69 @@ namespace weir {
 namespace {
 
 constexpr std::size_t kHugePage = 2u << 20;
+constexpr std::size_t kRoom = 32;  // addresses for so many times the first size
 
-bool mapped(std::size_t bytes) { return bytes >= 2 * kHugePage; }
 std::size_t rounded(std::size_t bytes) { return (bytes + kHugePage - 1) / kHugePage * kHugePage; }
 
-/// Maps whole huge pages at an address that is a multiple of their size.
-void* map_aligned(std::size_t bytes) {
-  const std::size_t size = rounded(bytes), room = size + kHugePage;
-  void* raw = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  WEIR_CHECK(raw != MAP_FAILED, "out of memory for a state table");
+/// Reserves addresses from a multiple of a huge page on; null when there are not so many.
+void* reserve(std::size_t bytes) {
+  const std::size_t room = bytes + kHugePage;
+  void* raw = mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (raw == MAP_FAILED) return nullptr;
   const auto begin = reinterpret_cast<std::size_t>(raw);
   const std::size_t start = rounded(begin);
   if (start > begin) munmap(raw, start - begin);
-  if (start + size < begin + room) {
-    munmap(reinterpret_cast<void*>(start + size), begin + room - start - size);
+  if (start + bytes < begin + room) {
+    munmap(reinterpret_cast<void*>(start + bytes), begin + room - start - bytes);
   }
-  void* slots = reinterpret_cast<void*>(start);
-  madvise(slots, size, MADV_HUGEPAGE);  // only a hint
-  return slots;
+  return reinterpret_cast<void*>(start);
+}
+
+bool make_usable(char* begin, std::size_t bytes) {
+  if (mprotect(begin, bytes, PROT_READ | PROT_WRITE) != 0) return false;
+  madvise(begin, bytes, MADV_HUGEPAGE);  // only a hint
+  return true;
 }
 
 }  // namespace
 
-void* allocate_slots(std::size_t bytes) {
-  if (mapped(bytes)) return map_aligned(bytes);
-  void* slots = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-  WEIR_CHECK(slots != nullptr, "out of memory for a state table");
-  std::memset(slots, 0, bytes);
-  return slots;
+SlotMemory::SlotMemory(std::size_t bytes) {
+  if (bytes < 2 * kHugePage) {
+    data_ = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+    WEIR_CHECK(data_ != nullptr, "out of memory for a state table");
+    std::memset(data_, 0, bytes);
+    return;
+  }
+  mapped_ = rounded(bytes);
+  reserved_ = mapped_ * kRoom;
+  data_ = reserve(reserved_);
+  if (data_ == nullptr) data_ = reserve(reserved_ = mapped_);  // addresses may be limited
+  WEIR_CHECK(data_ != nullptr && make_usable(static_cast<char*>(data_), mapped_),
+             "out of memory for a state table");
 }
 
-void free_slots(void* slots, std::size_t bytes) {
-  if (slots == nullptr) return;
-  if (mapped(bytes)) {
-    munmap(slots, rounded(bytes));
-  } else {
-    std::free(slots);
+SlotMemory& SlotMemory::operator=(SlotMemory&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(mapped_, other.mapped_);
+  std::swap(reserved_, other.reserved_);
+  return *this;
+}
+
+bool SlotMemory::extend(std::size_t bytes) {
+  const std::size_t wanted = rounded(bytes);
+  if (mapped_ == 0 || wanted > reserved_) return false;
+  if (wanted > mapped_ && !make_usable(static_cast<char*>(data_) + mapped_, wanted - mapped_)) {
+    return false;
   }
+  mapped_ = wanted;
+  return true;
+}
+
+void SlotMemory::release() {
+  if (reserved_ > 0)
+    munmap(data_, reserved_);
+  else
+    std::free(data_);
 }
 
 }  // namespace weir

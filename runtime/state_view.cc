@@ -44,7 +44,8 @@ const Schema* field_of(const Schema& schema, std::string_view name) {
 void append_extras(std::string& out, const KeyExtras& extras) {
   if (!extras.timers.empty()) {
     out += ",\"timers\":[";
-    for (const Timer& timer : extras.timers) {
+    for (const KeptTimer& kept : extras.timers) {
+      const Timer timer = kept.timer();
       if (out.back() != '[') out += ',';
       out += "{\"at\":";
       json_detail::append_time(out, timer.time);

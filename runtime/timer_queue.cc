@@ -12,15 +12,16 @@ void TimerQueue::add_elsewhere(std::int64_t bucket, Due due) {
     std::push_heap(added_.begin(), added_.end(), std::greater<>());
     return;
   }
-  last_ = &buckets_[bucket];
-  last_bucket_ = bucket;
-  last_->push_back(due);
+  Recent& recent = recent_[static_cast<std::size_t>(bucket) % kRecent];
+  recent = {bucket, &buckets_[bucket]};
+  recent.list->push_back(due);
 }
 
 void TimerQueue::load_first() {
   const auto first = buckets_.begin();
   front_bucket_ = first->first;
-  if (last_ == &first->second) last_ = nullptr;
+  Recent& recent = recent_[static_cast<std::size_t>(front_bucket_) % kRecent];
+  if (recent.bucket == front_bucket_) recent = {};
   sorted_ = std::move(first->second);
   buckets_.erase(first);
   std::sort(sorted_.begin(), sorted_.end(), std::greater<>());

@@ -8,6 +8,7 @@
 // being used goes into a small heap beside it. Used by one thread.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -30,8 +31,9 @@ class TimerQueue {
   void add(std::int64_t time_ms, std::uint64_t hash) {
     ++size_;
     const std::int64_t bucket = time_ms >> kBucketBits;
-    if (last_ != nullptr && last_bucket_ == bucket) [[likely]] {
-      last_->push_back({time_ms, hash});
+    const Recent& recent = recent_[static_cast<std::size_t>(bucket) % kRecent];
+    if (recent.bucket == bucket) [[likely]] {
+      recent.list->push_back({time_ms, hash});
     } else {
       add_elsewhere(bucket, {time_ms, hash});
     }
@@ -53,6 +55,11 @@ class TimerQueue {
 
  private:
   static constexpr int kBucketBits = 10;
+  static constexpr std::size_t kRecent = 16;
+  struct Recent {
+    std::int64_t bucket = INT64_MIN;
+    std::vector<Due>* list = nullptr;
+  };
   void add_elsewhere(std::int64_t bucket, Due due);
   void load_first();
   bool front_empty() const { return sorted_.empty() && added_.empty(); }
@@ -61,8 +68,7 @@ class TimerQueue {
   std::vector<Due> added_;   // came to that bucket or before it since it was sorted; a heap
   std::int64_t front_bucket_ = INT64_MIN;
   std::map<std::int64_t, std::vector<Due>> buckets_;  // all later ones
-  std::vector<Due>* last_ = nullptr;  // the bucket of the last insertion, often the next one too
-  std::int64_t last_bucket_ = 0;
+  std::array<Recent, kRecent> recent_;  // where insertions went lately, by number of the bucket
   std::size_t size_ = 0;
 };
 

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weir/base/bytes.h"
@@ -26,22 +27,66 @@ struct Timer {
   bool processing = false;  ///< runs on wall time
 };
 
+/// A timer as a key keeps it: 16 bytes, since most timers have no name. Owned by its TimerList.
+struct KeptTimer {
+  std::int64_t time_ms;
+  std::uintptr_t name_and_clock;  // address of the name, or none; the lowest bit: wall time
+
+  bool processing() const { return (name_and_clock & 1) != 0; }
+  const std::string* name() const {
+    return reinterpret_cast<const std::string*>(name_and_clock & ~std::uintptr_t{1});
+  }
+  bool is(std::int64_t time, bool wall) const { return time_ms == time && processing() == wall; }
+  Timer timer() const {
+    return {from_millis(time_ms), name() == nullptr ? std::string() : *name(), processing()};
+  }
+};
+
+/// The timers of a key, sorted by (processing, time, name), without repeats. The first two need no
+/// memory of their own.
+class TimerList {
+ public:
+  TimerList() = default;
+  TimerList(TimerList&& other) noexcept { *this = std::move(other); }
+  TimerList& operator=(TimerList&& other) noexcept;
+  ~TimerList() { clear(); }
+
+  const KeptTimer* begin() const { return timers_; }
+  const KeptTimer* end() const { return timers_ + size_; }
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  void clear();
+  /// False when the same one is there already.
+  bool add(const Timer& timer);
+  /// False when it is not there.
+  bool remove(const Timer& timer);
+  /// Moves those of one clock at exactly `time` into `due`, which it empties first.
+  void take_due(EventTime time, bool processing, std::vector<Timer>& due);
+
+ private:
+  static constexpr std::uint32_t kInside = 2;
+  KeptTimer* lower_bound(const Timer& timer) const;
+  void erase(KeptTimer* first, KeptTimer* last);
+
+  KeptTimer* timers_ = inside_;
+  std::uint32_t size_ = 0, capacity_ = kInside;
+  KeptTimer inside_[kInside];
+};
+
 struct alignas(16) KeyExtras {
-  std::vector<Timer> timers;  ///< sorted by (processing, time, name), without repeats
+  TimerList timers;
   std::int64_t expires_ms = INT64_MAX;
   /// For which time the queue holds the expiry of this key; not stored.
   std::int64_t expiry_queued_ms = INT64_MAX;
   /// Dead letters of this key that later records wait behind; 0: not parked.
   std::uint32_t parked = 0;
 
-  /// Adds a timer; false when the same one is set already.
-  bool add(Timer timer);
-  /// Removes a timer; false when it is not set.
-  bool remove(const Timer& timer);
-  bool has_due(EventTime time, bool processing) const;
-  /// Moves the timers of one clock that are due at exactly `time` into `due`, which it empties
-  /// first.
-  void take_due(EventTime time, bool processing, std::vector<Timer>& due);
+  bool has_due(EventTime time, bool processing) const {
+    for (const KeptTimer& timer : timers) {
+      if (timer.is(to_millis(time), processing)) return true;
+    }
+    return false;
+  }
   bool empty() const { return timers.empty() && expires_ms == INT64_MAX && parked == 0; }
 };
 

@@ -90,7 +90,7 @@ class Walk {
   bool run() {
     if (at_end()) return fail("is empty");
     if (here() != '{') return fail("is not an object");
-    if (!object(plan_.nodes.data(), plan_.max_depth)) return false;
+    if (!object(plan_.nodes.front(), plan_.max_depth)) return false;
     if (!at_end()) return fail("goes on after its object");
     return complete();
   }
@@ -169,24 +169,77 @@ class Walk {
 
   bool skip_value(unsigned depth) {
     if (at_end()) return fail("is cut off");
-    if (here() == '{') return object(nullptr, depth);
-    if (here() == '[') return array(depth);
+    if (here() == '{' || here() == '[') return skip_container(depth);
+    return skip_scalar();
+  }
+
+  bool skip_scalar() {
+    const std::uint32_t begin = *token_, next = std::min(token_[1], end_);
+    if (text_[begin] == '"' && !escapes_ && text_[next - 1] == '"' && next - begin > 1) [[likely]] {
+      ++token_;
+      return true;
+    }
     FieldValue ignored;
     return take_scalar(ignored);
   }
 
-  bool array(unsigned depth) {
-    if (depth == 0) return fail("is nested too deeply");
-    ++token_;
-    if (take(']')) return true;
-    do {
-      if (!skip_value(depth - 1)) return false;
-    } while (take(','));
-    return take(']') || fail(at_end() ? "is cut off" : "has an array without ',' or ']'");
+  /// Passes the object or array here, checking that it is one; most of a line is passed so. The
+  /// containers around the token are bits of a word, or of its like above: 1 for an object.
+  bool skip_container(unsigned depth) {
+    std::uint64_t objects = 0;
+    unsigned level = 0;
+    for (;;) {
+      bool in_object = here() == '{';
+      if (level == depth) return fail("is nested too deeply");
+      if (level == 63) {  // a deeper one has its own word
+        if (!skip_container(depth - level)) return false;
+        in_object = (objects & 1) != 0;
+      } else {
+        ++token_;
+        ++level;
+        objects = objects << 1 | (in_object ? 1 : 0);
+        if (!take(in_object ? '}' : ']')) {
+          if (!first_of_next_value(in_object)) return false;
+          if (opens_container()) continue;
+          if (!skip_scalar()) return false;
+        } else {
+          objects >>= 1;
+          --level;
+        }
+      }
+      // Behind a value: its followers, and the ends of what contains it.
+      for (;;) {
+        if (level == 0) return true;
+        in_object = (objects & 1) != 0;
+        if (take(',')) {
+          if (!first_of_next_value(in_object)) return false;
+          if (opens_container()) break;
+          if (!skip_scalar()) return false;
+        } else if (take(in_object ? '}' : ']')) {
+          objects >>= 1;
+          --level;
+        } else {
+          return fail(at_end()    ? "is cut off"
+                      : in_object ? "has an object without ',' or '}'"
+                                  : "has an array without ',' or ']'");
+        }
+      }
+    }
+  }
+  bool opens_container() const { return here() == '{' || here() == '['; }
+  /// Passes the key of an object, and stands at a value.
+  bool first_of_next_value(bool in_object) {
+    if (in_object) {
+      if (at_end()) return fail("is cut off");
+      if (here() != '"') return fail("has a key that is not a string");
+      if (!skip_scalar()) return false;
+      if (!take(':')) return fail(at_end() ? "is cut off" : "has a key without ':'");
+    }
+    return !at_end() || fail("is cut off");
   }
 
-  /// `node`: the keys that matter below, or null.
-  bool object(const Node* node, unsigned depth) {
+  /// `node`: the keys that matter below.
+  bool object(const Node& node, unsigned depth) {
     if (depth == 0) return fail("is nested too deeply");
     ++token_;
     if (take('}')) return true;
@@ -195,7 +248,7 @@ class Walk {
       if (here() != '"') return fail("has a key that is not a string");
       std::string_view name;
       if (!take_string(name)) return false;
-      const Key* key = node == nullptr ? nullptr : find(*node, name);
+      const Key* key = find(node, name);
       if (!take(':')) return fail(at_end() ? "is cut off" : "has a key without ':'");
       if (!(key == nullptr ? skip_value(depth - 1) : wanted(*key, depth - 1))) return false;
     } while (take(','));
@@ -217,7 +270,7 @@ class Walk {
     if (at_end()) return fail("is cut off");
     if (key.field < 0) {
       if (here() != '{') return skip_value(depth);
-      return object(&plan_.nodes[static_cast<std::size_t>(key.node)], depth);
+      return object(plan_.nodes[static_cast<std::size_t>(key.node)], depth);
     }
     FieldValue value;
     if (here() == '{' || here() == '[') {

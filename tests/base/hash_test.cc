@@ -94,6 +94,12 @@ TEST(Hash, LowBitsSpreadCountersEvenly) {
   for (const int count : groups) EXPECT_NEAR(count, 1000, 180);
 }
 
+// Check values of XXH3 with 64 bits and no seed, as its author publishes the first.
+TEST(Hash, Xxh3GoldenValues) {
+  EXPECT_EQ(hash_bytes_xxh3(""), 0x2d06800538d394c2ull);
+  EXPECT_EQ(hash_bytes_xxh3("node-next-1768463991488-1"), 17192069996167888863ull);
+}
+
 TEST(ContentHash, GoldenValueAndHex) {
   EXPECT_EQ(content_hash("").hex(), "99aa06d3014798d86001c324468d497f");
   EXPECT_EQ((Hash128{0x0123456789abcdefull, 0xfedcba9876543210ull}).hex(),

@@ -1,5 +1,6 @@
 // dedupe against its definition (operators/dedupe.h): a record of time t is a repeat when a kept
 // record of its key has a time s with |t - s| < ttl.
+#include <array>
 #include <cstdlib>
 #include <map>
 
@@ -31,18 +32,94 @@ TEST(Dedupe, DropsRepeatsWithinTheTimeToLive) {
 
 TEST(Dedupe, ForgetsWhatNothingCanRepeatAnyMore) {
   Harness h(unique(100ms));
-  h.push("events", event("a", 0));
-  h.push("events", event("b", 50));
-  h.run();
-  EXPECT_EQ(h.state_rows("unique"), 2u);
+  for (int i = 0; i < 50; ++i) h.push("events", event("k" + std::to_string(i), i));
   h.watermark("events", at(99));
-  EXPECT_EQ(h.state_rows("unique"), 2u);
-  h.watermark("events", at(100));
   h.run();
+  EXPECT_EQ(h.state_rows("unique"), 50u);
+  // The last may go from 149 on, and goes before another quarter of the ttl is over.
+  for (int t = 100; t <= 175; ++t) {
+    if (t == 150) h.push("events", event("last", 151));
+    h.watermark("events", at(t));
+    h.run();
+    EXPECT_GE(h.state_rows("unique"), static_cast<std::size_t>(std::max(149 - t, 0)));
+  }
   EXPECT_EQ(h.state_rows("unique"), 1u);
-  h.watermark("events", at(150));
+  h.watermark("events", at(1'000'000));  // a jump over many rounds
+  h.watermark("events", at(1'000'025));
   h.run();
   EXPECT_EQ(h.state_rows("unique"), 0u);
+}
+
+// Whatever steps event time takes, each hash is searched once event time has gone on by a period.
+TEST(Dedupe, TheHandLeavesNothingOut) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    const std::uint64_t first = random.next() >> 1, last = first + (random.next() >> 1);
+    const auto period = static_cast<std::int64_t>(1 + random.below(100));
+    ExpiryHand hand(period, first, last);
+    std::array<std::uint64_t, 5> hashes{first, last, first + (last - first) / 2};
+    for (std::size_t i = 3; i < hashes.size(); ++i) {
+      hashes[i] = first + random.below(last - first);
+    }
+    std::array<std::int64_t, 5> searched_at{};
+    searched_at.fill(-100'000);
+    std::int64_t now = -50'000;
+    for (int step = 0; step < 2000; ++step) {
+      now += static_cast<std::int64_t>(random.below(random.chance(0.05) ? 300 : 9));
+      while (const auto stretch = hand.next(now)) {
+        const bool whole = stretch->begin == stretch->last || random.chance(0.7);
+        const std::uint64_t end =
+            whole ? stretch->last
+                  : stretch->begin + random.below(stretch->last - stretch->begin) / 2;
+        for (std::size_t i = 0; i < hashes.size(); ++i) {
+          if (stretch->begin <= hashes[i] && hashes[i] <= end) searched_at[i] = now;
+        }
+        hand.searched(*stretch, whole, whole ? 0 : end + 1);
+      }
+      if (step == 0) continue;
+      for (const std::int64_t at : searched_at) ASSERT_LT(now - at, period + 300);
+    }
+    while (const auto stretch = hand.next(INT64_MAX)) {
+      for (std::size_t i = 0; i < hashes.size(); ++i) {
+        if (stretch->begin <= hashes[i] && hashes[i] <= stretch->last) searched_at[i] = INT64_MAX;
+      }
+      hand.searched(*stretch, true, 0);
+    }
+    for (const std::int64_t at : searched_at) EXPECT_EQ(at, INT64_MAX);
+  }
+}
+
+TEST(Dedupe, KeepsManyTimesOfAKeyAndTheirStoredForm) {
+  SeenTimes seen;
+  const std::vector<std::int64_t> times{5, -3, INT64_MAX - 1, INT64_MIN + 1, 40};
+  for (const std::int64_t time : times) seen.add(time);
+  EXPECT_TRUE(seen.within(41, 2));
+  EXPECT_FALSE(seen.within(42, 2));
+  EXPECT_FALSE(seen.within(41, 2, 40));
+  EXPECT_FALSE(seen.all_before(INT64_MAX - 2));
+  EXPECT_TRUE(seen.all_before(INT64_MAX - 1));
+  SeenTimes back;
+  ASSERT_TRUE(decode_from(encode_to_string(seen), back));
+  std::vector<std::int64_t> read;
+  back.for_each([&](std::int64_t time) { read.push_back(time); });
+  EXPECT_EQ(read, times);
+}
+
+TEST(Dedupe, FingerprintsStandForTheirKeyType) {
+  EXPECT_TRUE((std::is_same_v<FingerprintKey<std::int64_t>, std::int64_t>));
+  const std::string text = "message 1";
+  const auto print = fingerprint_key<std::string>(hash_key(text), text);
+  Fingerprint<std::string> back;
+  ASSERT_TRUE(decode_from(encode_to_string(print), back));
+  EXPECT_EQ(back.hash, hash_key(text));
+  EXPECT_EQ(back.second, hash_bytes_xxh3(text));
+  using Pair = std::pair<std::string, std::int64_t>;
+  KeyedRowLoader<Fingerprint<Pair>, SeenTimes> other;
+  const Status status =
+      other.open(to_json(schema_of<Fingerprint<std::string>>()), to_json(schema_of<SeenTimes>()));
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::incompatible);
 }
 
 TEST(Dedupe, SendsOnWhatIsTooLateToJudge) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 
 #include "weir/base/clock.h"
@@ -232,6 +233,40 @@ TEST(KeyedTable, KeepsToItsRangeOfHashes) {
     auto* entry = table.find(hash_key(key), key);
     ASSERT_NE(entry, nullptr);
     EXPECT_EQ(entry->value(), value);
+  }
+}
+
+// Far enough for the table to grow where it lies, several times, with erasures in between.
+TEST(KeyedTable, ErasesByTestInSlicesWhileItGrows) {
+  Random random(5);
+  KeyedTable<std::int64_t, std::array<std::int64_t, 3>> table(0, UINT64_MAX);
+  std::map<std::uint64_t, std::int64_t> model;  // value by hash
+  std::uint64_t cursor = 0;
+  for (int round = 0; round < 30; ++round) {
+    for (int i = 0; i < 20'000; ++i) {
+      const auto key = static_cast<std::int64_t>(random.next());
+      bool created = false;
+      table.upsert(hash_key(key), key, created).value()[0] = round;
+      model[hash_key(key)] = round;
+    }
+    const std::uint64_t last = cursor + (UINT64_MAX - cursor) / (1 + random.below(3));
+    const std::uint64_t begin = cursor;
+    std::size_t slices = 1;
+    const auto old = [&](auto& entry) { return entry.value()[0] < round - 8; };
+    while (!table.erase_if(cursor, last, 5000, old)) ++slices;
+    EXPECT_GT(slices, last - begin > UINT64_MAX / 2 ? 1u : 0u);
+    std::erase_if(model, [&](const auto& e) {
+      return e.first >= begin && e.first <= last && e.second < round - 8;
+    });
+    cursor = last == UINT64_MAX ? 0 : last + 1;
+    ASSERT_EQ(table.size(), model.size());
+    if (round % 6 != 5) continue;
+    auto expected = model.begin();
+    table.for_each([&](auto& entry) {
+      ASSERT_EQ(entry.hash, expected->first);
+      ASSERT_EQ(entry.value()[0], expected->second);
+      ++expected;
+    });
   }
 }
 
