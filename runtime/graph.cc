@@ -2,6 +2,9 @@
 #include "weir/runtime/graph.h"
 
 #include <algorithm>
+#include <map>
+
+#include "weir/runtime/sink_operator.h"
 
 namespace weir {
 namespace {
@@ -24,6 +27,14 @@ std::string quoted(std::string_view text) {
     out += c == '\n' ? ' ' : c;
   }
   return out + "\"";
+}
+
+/// Where a sink writes, if it wants that for itself. Its operator is asked, which alone knows it.
+std::string destination_of(const GraphStep& step) {
+  if (!step.sink || !step.make) return {};
+  const std::unique_ptr<Operator> made = step.make();
+  const auto* sink = dynamic_cast<const UntypedSinkOperator*>(made.get());
+  return sink == nullptr ? std::string() : sink->destination();
 }
 
 }  // namespace
@@ -95,6 +106,22 @@ void Graph::check() const {
                        "nobody takes its " + (port.name.empty() ? "" : "'" + port.name + "' ") +
                            "stream of " + port.type + "; end it with .sink(...) or .discard()");
     }
+  }
+  check_destinations();
+}
+
+void Graph::check_destinations() const {
+  std::map<std::string, const GraphStep*> owners;
+  for (const GraphStep& step : steps_) {
+    const std::string destination = destination_of(step);
+    if (destination.empty()) continue;
+    const auto [owner, added] = owners.emplace(destination, &step);
+    if (added) continue;
+    throw GraphError(step.name, step.place,
+                     "it writes to " + destination + ", which is also that of sink '" +
+                         owner->second->name + "' at " + place_text(owner->second->place) +
+                         "; two sinks would replace and remove each other's output, so give each "
+                         "its own, or join their streams with union_with");
   }
 }
 

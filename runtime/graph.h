@@ -125,8 +125,8 @@ class Graph {
   /// Marks that somebody takes output `port` of `step`.
   void consume(StepId step, std::uint32_t port) { steps_[step].outputs[port].consumed = true; }
 
-  /// Checks the graph as a whole: at least one source, no stream without a consumer. Throws
-  /// GraphError.
+  /// Checks the graph as a whole: at least one source, no stream without a consumer, no two sinks
+  /// with one destination. Throws GraphError.
   void check() const;
 
   /// The graph for people and as Graphviz.
@@ -134,6 +134,8 @@ class Graph {
   std::string to_dot() const;
 
  private:
+  void check_destinations() const;
+
   std::vector<GraphStep> steps_;
   std::set<std::string, std::less<>> names_;
 };

@@ -81,6 +81,9 @@ class Sink {
                         const std::vector<Committable>& committables) const = 0;
   /// True when records may appear more than once after a crash; `plan` and the log say so.
   virtual bool at_least_once() const { return false; }
+  /// What only one sink of a job may write to, such as a folder, named so that equal names mean the
+  /// same place; a job with two such sinks is refused. Empty: any number of sinks may share it.
+  virtual std::string destination() const { return {}; }
   /// One line for `plan`.
   virtual std::string describe() const = 0;
 };

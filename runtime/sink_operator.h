@@ -58,6 +58,8 @@ class UntypedSinkOperator : public Operator {
   Status snapshot(SnapshotRequest& request) override;
   void on_complete(CheckpointId id) override { committer_.complete(id); }
   bool quiescent() const override { return committer_.quiescent(); }
+  /// That of the sink (runtime/sink.h). Needs no `open`.
+  virtual std::string destination() const = 0;
   Status on_idle() override {
     WEIR_TRY(committer_.retry());
     return writer_idle();
@@ -84,6 +86,7 @@ class SinkOperator final : public UntypedSinkOperator {
  public:
   explicit SinkOperator(std::shared_ptr<const Sink<T>> sink) : sink_(std::move(sink)) {}
 
+  std::string destination() const override { return sink_->destination(); }
   void on_batch(std::uint32_t, BatchBase& base) override {
     auto& batch = static_cast<Batch<T>&>(base);
     context_->metrics->records_in.add(batch.size());

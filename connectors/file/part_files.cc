@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <set>
 
 #include "weir/base/bytes.h"
@@ -107,6 +108,25 @@ Status copy_part(Storage& storage, const std::string& from, const std::string& t
   return target->close();
 }
 
+Result<std::uint64_t> size_of(Storage& storage, const std::string& path) {
+  WEIR_ASSIGN(const std::unique_ptr<ReadFile> file, storage.open(path));
+  return file->size_bytes();
+}
+
+/// Both names of a file exist. That may be only where a commit was cut off between renaming a copy
+/// and removing the longer file it was made from; anything else has been put there by others.
+Status check_copied(Storage& storage, const std::string& staged, const std::string& target,
+                    const PartItem& item) {
+  WEIR_ASSIGN(const std::uint64_t staged_size, size_of(storage, staged));
+  WEIR_ASSIGN(const std::uint64_t target_size, size_of(storage, target));
+  if (staged_size > item.size_bytes && target_size == item.size_bytes) return {};
+  return Error{ErrorCode::already_exists,
+               target + " exists already, but was not written by this sink, which has " +
+                   std::to_string(item.size_bytes) + " bytes for it in " + staged +
+                   "; move it out of the folder, and give every sink a folder of its own",
+               false};
+}
+
 /// Renames one file; says in `left` what remains to be removed once the name is durable.
 Status publish(Storage& storage, const std::string& folder, const PartItem& item,
                std::vector<std::string>& left) {
@@ -114,14 +134,13 @@ Status publish(Storage& storage, const std::string& folder, const PartItem& item
   const std::string target = join_path(folder, item.final_name);
   WEIR_ASSIGN(const bool done, storage.exists(target));
   WEIR_ASSIGN(const bool waiting, storage.exists(staged));
-  if (waiting && done) left.push_back(staged);
+  if (waiting && done) {
+    WEIR_TRY(check_copied(storage, staged, target, item));
+    left.push_back(staged);
+  }
   if (done) return {};
   if (!waiting) return lost(folder, item, "neither it nor " + staged + " exists");
-  std::uint64_t size = 0;
-  {
-    WEIR_ASSIGN(const std::unique_ptr<ReadFile> file, storage.open(staged));
-    size = file->size_bytes();
-  }
+  WEIR_ASSIGN(const std::uint64_t size, size_of(storage, staged));
   if (size == item.size_bytes) return storage.rename(staged, target);
   if (size < item.size_bytes) {
     return lost(folder, item, staged + " has only " + std::to_string(size) + " bytes");
@@ -156,6 +175,15 @@ Result<PartItem> PartItem::decode(std::string_view bytes) {
                "the checkpoint names output of a file sink in a form that this version of Weir "
                "does not know",
                false};
+}
+
+std::string absolute_folder(const std::string& folder) {
+  if (folder.empty()) return folder;
+  std::error_code error;  // without a working folder the path stays relative
+  const std::filesystem::path whole = std::filesystem::absolute(folder, error);
+  std::string path = (error ? std::filesystem::path(folder) : whole).lexically_normal().string();
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
 }
 
 std::string staging_folder(const std::string& folder) { return join_path(folder, ".staging"); }

@@ -41,6 +41,10 @@ struct PartItem {
   static Result<PartItem> decode(std::string_view bytes);
 };
 
+/// The absolute form of `folder`, without "." and "..", so that two spellings of one folder are
+/// equal. Symbolic links are not followed. Empty stays empty.
+std::string absolute_folder(const std::string& folder);
+
 /// DIR/.staging
 std::string staging_folder(const std::string& folder);
 

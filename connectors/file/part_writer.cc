@@ -17,7 +17,13 @@ StagedFile::StagedFile(Storage& storage, std::string folder, std::string name)
     : storage_(storage), folder_(std::move(folder)), name_(std::move(name)) {}
 
 Status StagedFile::create() {
-  WEIR_ASSIGN(file_, storage_.create(join_path(folder_, name_)));
+  const std::string path = join_path(folder_, name_);
+  WEIR_ASSIGN(const bool taken, storage_.exists(path));
+  if (taken) {  // names are unique within a sink: another one writes here, perhaps by a link
+    return Error{ErrorCode::already_exists,
+                 path + " is being written already; give every sink a folder of its own", false};
+  }
+  WEIR_ASSIGN(file_, storage_.create(path));
   return {};
 }
 

@@ -33,6 +33,7 @@ struct PartOptions {
 class StagedFile {
  public:
   StagedFile(Storage& storage, std::string folder, std::string name);
+  /// Fails when the name is taken.
   Status create();
   const std::string& name() const { return name_; }
   /// Bytes added so far. Task thread.

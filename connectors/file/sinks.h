@@ -82,6 +82,10 @@ class FileSink final : public Sink<T> {
                 const std::vector<Committable>& committables) const override {
     return commit_parts(*context.env->storage, options_.folder, committables);
   }
+  std::string destination() const override {
+    const std::string folder = absolute_folder(options_.folder);
+    return folder.empty() ? folder : "folder " + folder;
+  }
   std::string describe() const override {
     return options_.folder + "/part-*." + options_.extension;
   }

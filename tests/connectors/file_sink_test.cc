@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tests/connectors/support.h"
+#include "weir/weir.h"
 
 namespace weir::file {
 namespace {
@@ -199,6 +200,58 @@ TEST(FileSink, SaysWhatIsLost) {
   ASSERT_TRUE(world.storage.remove(std::string(kFolder) + "/part-1-0-0.txt").ok());
   const Status status = attempt.sink().commit(attempt.context(), saved->committables);
   EXPECT_THAT(status.error().message, HasSubstr("4 bytes of /out/alerts/part-1-0-0.txt"));
+}
+
+/// The message of the GraphError of a job that splits its lines into two folders; empty when none.
+std::string two_sinks(const std::string& first, const std::string& second) {
+  Job job("test", {});
+  auto lines = job.source("lines", memory::values<std::string>({"a", "b"}));
+  auto [some, rest] = lines.split("by", [](const std::string& line) { return line == "a"; });
+  some.sink("some", text_sink({.path = first}));
+  rest.sink("rest", text_sink({.path = second}));
+  try {
+    job.check();
+  } catch (const GraphError& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(FileSink, TwoOfOneJobMayNotShareAFolder) {
+  EXPECT_EQ(two_sinks("/out/a", "/out/b"), "");
+  EXPECT_EQ(two_sinks("/out", "/out/b"), "");
+  EXPECT_THAT(two_sinks("/out/a", "/out/a"),
+              AllOf(HasSubstr("step 'rest': it writes to folder /out/a, which is also that of "
+                              "sink 'some' at "),
+                    HasSubstr("give each its own")));
+  EXPECT_THAT(two_sinks("/out/./x/../a", "/out//a/"), HasSubstr("folder /out/a,"));
+  EXPECT_THAT(two_sinks("out", "./out"), HasSubstr("sink 'some'"));
+}
+
+TEST(FileSink, NeverReplacesWhatAnotherOneWrites) {
+  World world;
+  Attempt one(world, "a", std::nullopt, immediate()), two(world, "a", std::nullopt, immediate());
+  ASSERT_TRUE(one.start().ok());
+  ASSERT_TRUE(two.start().ok());
+  ASSERT_TRUE(one.write("one").ok());
+  EXPECT_THAT(two.write("two").error().message, HasSubstr("a-0-0.txt is being written already"));
+
+  Attempt three(world, "c", std::nullopt, immediate());
+  const Staged first = one.writer().stage(1, false).value();
+  for (const auto& work : first.durable) ASSERT_TRUE(work().ok());
+  // Started before the first one commits, it gives its file the same name.
+  ASSERT_TRUE(three.sink().prepare(three.context(), first.committables).ok());
+  auto writer = three.sink().open(three.context(), {}).value();
+  Batch<std::string> batch;
+  batch.push("three", std::int64_t{0});
+  ASSERT_TRUE(writer->write(batch).ok());
+  const Staged third = writer->stage(1, false).value();
+  for (const auto& work : third.durable) ASSERT_TRUE(work().ok());
+  ASSERT_TRUE(one.sink().commit(one.context(), first.committables).ok());
+  EXPECT_THAT(three.sink().commit(three.context(), third.committables).error().message,
+              HasSubstr("part-1-0-0.txt exists already, but was not written by this sink"));
+  EXPECT_THAT(lines_of(world), ElementsAre("one"));
+  EXPECT_TRUE(world.storage.exists(std::string(kFolder) + "/.staging/c-0-0.txt").value());
 }
 
 TEST(FileSink, AFullDiskIsAnErrorThatMayHeal) {
