@@ -55,6 +55,11 @@ Status CheckpointStore::import_dead_letters(const Manifest& manifest, const std:
   return {};
 }
 
+Status CheckpointStore::prepare_savepoint(const std::string& target) {
+  WEIR_TRY(require_empty(storage_, target));
+  return make_durable_dirs(storage_, target);
+}
+
 Status CheckpointStore::export_savepoint(const Manifest& manifest, const std::string& target) {
   WEIR_TRY(require_empty(storage_, target));
   const Status status = write_savepoint(storage_, runs_folder(), manifest, target);

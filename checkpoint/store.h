@@ -62,6 +62,9 @@ class CheckpointStore {
   /// Copies a checkpoint and all its files into `target` as a self-contained savepoint, hashing
   /// while copying (hazard H23). `target` must be absent or empty.
   Status export_savepoint(const Manifest& manifest, const std::string& target);
+  /// Makes the folder of a savepoint to come, so that what stands in its way is known before a job
+  /// is stopped for it. `target` must be absent or empty.
+  Status prepare_savepoint(const std::string& target);
   /// Copies the runs of dead letters of a checkpoint that lies in `runs_folder`, elsewhere, into
   /// this store, since later checkpoints go on naming them.
   Status import_dead_letters(const Manifest& manifest, const std::string& runs_folder);

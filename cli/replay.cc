@@ -6,6 +6,7 @@
 #include <boost/json/value_to.hpp>
 #include <future>
 #include <map>
+#include <set>
 
 #include "cli/state_folder.h"
 #include "weir/runtime/letter_store.h"
@@ -57,6 +58,40 @@ std::string bytes_of(const std::string& hex) {
   return bytes;
 }
 
+/// A parked letter waits behind the earlier ones of its key, so it may only go together with them.
+/// Error: invalid_argument, with the one that must come first.
+Status check_order(const std::string& state_dir, const Letters& chosen) {
+  std::set<std::string> parking;  // steps
+  for (const auto& [id, letter] : chosen) {
+    if (letter.reason == DeadLetterReason::parked) parking.insert(letter.step);
+  }
+  if (parking.empty()) return {};
+  WEIR_ASSIGN(auto folder, StateFolder::open(state_dir));
+  std::map<std::pair<std::string, std::string>, std::string>
+      waiting;  // not chosen, by step and key
+  Status wrong;
+  WEIR_TRY(folder.read_checkpoint("latest", [&](const Manifest& manifest) -> Status {
+    waiting.clear();
+    return for_each_letter(
+        folder.storage(), folder.store().runs_folder(), manifest, {}, [&](DeadLetter&& letter) {
+          if (!letter.keyed || !parking.contains(letter.step)) return true;
+          const auto place = std::pair(letter.step, letter.key);
+          if (!chosen.contains(letter.id)) {
+            waiting.try_emplace(place, letter.id);
+          } else if (const auto first = waiting.find(place);
+                     first != waiting.end() && letter.reason == DeadLetterReason::parked) {
+            wrong = Error{ErrorCode::invalid_argument,
+                          "Dead letter " + letter.id + " waits behind " + first->second +
+                              ", an earlier one of its key at step '" + letter.step +
+                              "'. Replay or drop that one first, or both together."};
+            return false;
+          }
+          return true;
+        });
+  }));
+  return wrong;
+}
+
 }  // namespace
 
 Result<Manifest> wait_for(const std::function<void(JobRunner::Done)>& request) {
@@ -77,6 +112,7 @@ Result<std::vector<LetterOutcome>> replay_letters(JobRunner& runner, const std::
                                                   const std::vector<std::string>& ids,
                                                   const LetterEditor& editor, bool drop) {
   WEIR_ASSIGN(const Letters before, read_now(state_dir, ids));
+  if (!drop) WEIR_TRY(check_order(state_dir, before));
   std::vector<DeadLetter> letters;
   for (const std::string& id : ids) {
     const auto found = before.find(id);

@@ -48,8 +48,8 @@ class ProcessContext : public Collector<Outs...> {
   /// Event time up to which all records have come.
   EventTime watermark() const { return op_.context().watermark; }
 
-  /// Calls the timer function for this key when event time passes `time` (at once, after this call,
-  /// when it has). Setting the same timer (name and time) again changes nothing.
+  /// Calls the timer function for this key when event time passes `time`; when it has passed
+  /// already, at its next step. Setting the same timer (name and time) again changes nothing.
   void set_timer(EventTime time, std::string_view name = {}) { op_.set({time, std::string(name)}); }
   void cancel_timer(EventTime time, std::string_view name = {}) {
     op_.cancel({time, std::string(name)});

@@ -114,10 +114,10 @@ void Coordinator::fail(Error error) {
   failure_ = std::move(error);
   for (Done& done : current_done_) done(failure_);
   for (auto& [kind, done] : waiting_) done(failure_);
-  for (Done& done : replay_done_) done(failure_);
+  for (Done& done : letters_wanted_) done(failure_);
   current_done_.clear();
   waiting_.clear();
-  replay_done_.clear();
+  letters_wanted_.clear();
 }
 
 // ---- splits -------------------------------------------------------------------------------------
@@ -169,6 +169,7 @@ void Coordinator::align_sources() {
   };
   for_each_source([&](TaskEntry&, const Task::StepView& view) {
     auto [place, fresh] = slowest.try_emplace(view.step->source->alignment_group, INT64_MAX);
+    if (view.metrics->idle.load()) return;  // event time does not wait for it, nor do the others
     place->second = std::min(place->second, view.metrics->watermark_ms.load());
   });
   for_each_source([&](TaskEntry& task, const Task::StepView& view) {
@@ -239,6 +240,7 @@ Status Coordinator::send_letters(const std::vector<DeadLetter>& letters, bool dr
   if (state_ != State::running) return Error{ErrorCode::cancelled, "The job is no longer running"};
   std::map<std::pair<TaskEntry*, std::string>, std::vector<DeadLetter>> groups;
   for (const DeadLetter& letter : letters) {
+    if (letters_sent_.contains(letter.id) || letters_taken_.contains(letter.id)) continue;
     const GraphStep* step = graph_.find(letter.step);
     if (step == nullptr) {
       return Error{ErrorCode::not_found, "Dead letter " + letter.id + " belongs to step '" +
@@ -254,53 +256,62 @@ Status Coordinator::send_letters(const std::vector<DeadLetter>& letters, bool dr
     std::stable_sort(group.begin(), group.end(), [](const DeadLetter& a, const DeadLetter& b) {
       return letter_row_key(a.id) < letter_row_key(b.id);
     });
-    if (drop) {
+    for (const DeadLetter& letter : group) letters_sent_.insert(letter.id);
+    if (drop)
       task->gateway->drop_letters(step, std::move(group));
-    } else {
-      for (const DeadLetter& letter : group) replaying_.insert(letter.id);
+    else
       task->gateway->replay(step, std::move(group));
-    }
   }
   return {};
 }
 
-void Coordinator::request_replay(std::vector<DeadLetter> letters, Done done) {
-  post([this, letters = std::move(letters), done = std::move(done)] {
-    if (Status sent = send_letters(letters, false); !sent.ok()) {
+void Coordinator::request_letters(std::vector<DeadLetter> letters, bool drop, Done done) {
+  post([this, letters = std::move(letters), drop, done = std::move(done)] {
+    if (Status sent = send_letters(letters, drop); !sent.ok()) {
       done(sent.error());
       return;
     }
-    replay_done_.push_back(done);
-    if (replaying_.empty()) replayed("", {});
+    letters_wanted_.push_back(done);
+    if (letters_sent_.empty()) letters_done();
   });
+}
+
+void Coordinator::request_replay(std::vector<DeadLetter> letters, Done done) {
+  request_letters(std::move(letters), false, std::move(done));
 }
 
 void Coordinator::request_drop(std::vector<DeadLetter> letters, Done done) {
-  post([this, letters = std::move(letters), done = std::move(done)] {
-    if (Status sent = send_letters(letters, true); !sent.ok()) {
-      done(sent.error());
-      return;
-    }
-    waiting_.emplace_back(CheckpointKind::periodic, done);
-    protocol_->request(CheckpointKind::periodic);
+  request_letters(std::move(letters), true, std::move(done));
+}
+
+void Coordinator::letter_done(const std::string& id, const Status& status) {
+  post([this, id, status] {
+    letters_sent_.erase(id);
+    if (status.ok()) letters_taken_.insert(id);
+    if (!status.ok() && !letter_failure_) letter_failure_ = status.error();
+    if (letters_sent_.empty()) letters_done();
   });
 }
 
-void Coordinator::replayed(const std::string& id, const Status& status) {
-  post([this, id, status] {
-    replaying_.erase(id);
-    if (!status.ok() && !replay_failure_) replay_failure_ = status.error();
-    if (!replaying_.empty()) return;
-    // The effect of a replay is durable with the next checkpoint that begins now.
-    for (Done& done : std::exchange(replay_done_, {})) {
-      waiting_.emplace_back(CheckpointKind::periodic,
-                            [done, failure = replay_failure_](Result<Manifest> result) {
-                              done(result.ok() && failure ? Result<Manifest>(*failure) : result);
-                            });
-      protocol_->request(CheckpointKind::periodic);
-    }
-    replay_failure_.reset();
-  });
+/// All that was sent has been answered: what it did is durable with the next checkpoint that begins
+/// now.
+void Coordinator::letters_done() {
+  for (Done& done : std::exchange(letters_wanted_, {})) {
+    waiting_.emplace_back(
+        CheckpointKind::periodic, [done, failure = letter_failure_](Result<Manifest> result) {
+          if (!result.ok()) {
+            const Error& why = result.error();
+            done(Error{why.code,
+                       why.message + " What was asked for has been done in the running job, but is "
+                                     "not durable yet: ask again, it is not done twice.",
+                       why.retryable});
+          } else {
+            done(failure ? Result<Manifest>(*failure) : std::move(result));
+          }
+        });
+    protocol_->request(CheckpointKind::periodic);
+  }
+  letter_failure_.reset();
 }
 
 // ---- tasks -----------------------------------------------------------------------------

@@ -120,7 +120,7 @@ class Coordinator final : public TaskListener {
   void checkpoint_declined(TaskId task, CheckpointId id, Error why) override;
   void task_drained(TaskId task) override;
   void task_failed(TaskId task, Error why) override;
-  void replayed(const std::string& id, const Status& status) override;
+  void letter_done(const std::string& id, const Status& status) override;
 
  private:
   struct SourceSplits;
@@ -138,7 +138,9 @@ class Coordinator final : public TaskListener {
   void merge_letters(CheckpointId id);
   void check_dead_letters();
   void align_sources();
+  void request_letters(std::vector<DeadLetter> letters, bool drop, Done done);
   Status send_letters(const std::vector<DeadLetter>& letters, bool drop);
+  void letters_done();
   void finish_if_done();
   static std::optional<std::uint64_t> hash_of(const DeadLetter& letter, const GraphStep& step);
   TaskEntry* owner_of(std::optional<std::uint64_t> hash, const GraphStep& step);
@@ -168,9 +170,12 @@ class Coordinator final : public TaskListener {
   std::set<std::string> obsolete_files_;
   std::vector<std::pair<CheckpointKind, Done>> waiting_;  // asked for, not triggered yet
   std::vector<Done> current_done_;                        // of the checkpoint under way
-  std::set<std::string> replaying_;                       // letters that have not been answered yet
-  std::optional<Error> replay_failure_;
-  std::vector<Done> replay_done_;
+  std::set<std::string> letters_sent_;  // to be replayed or dropped, not answered yet
+  // What this attempt has replayed or dropped. Asked for again, before a checkpoint holds it or
+  // after, it must not take effect twice.
+  std::set<std::string> letters_taken_;
+  std::optional<Error> letter_failure_;
+  std::vector<Done> letters_wanted_;
   bool final_requested_ = false;
   bool was_finished_ = false;    // when restored
   std::optional<State> ending_;  // what the job becomes once tasks are quiescent

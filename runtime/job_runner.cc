@@ -267,6 +267,7 @@ Result<RunResult> LocalJobRunner::run() {
 }
 
 void LocalJobRunner::savepoint(const std::string& path, bool stop, Done done) {
+  if (Status ready = store_->prepare_savepoint(path); !ready.ok()) return done(ready.error());
   const auto kind = stop ? CheckpointKind::stop : CheckpointKind::savepoint;
   const bool asked = ask([&](Coordinator& c) {
     c.request_checkpoint(kind, [this, path, done](Result<Manifest> manifest) {

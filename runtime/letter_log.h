@@ -25,7 +25,7 @@ class LetterLog final : public DeadLetterSink {
   /// A failed replay of `letter`: its next attempt takes the old one's place.
   void add_again(const DeadLetter& letter, const Status& status);
   /// A letter whose replay succeeded, or that was dropped.
-  void remove(std::string id) { removed_.push_back(std::move(id)); }
+  void remove(std::string id);
 
   /// All letters since the last call, with their ids given: "CHECKPOINT.TASK.NUMBER", where
   /// `number` counts on over all steps of the task.

@@ -262,6 +262,12 @@ void LetterLog::add_again(const DeadLetter& old, const Status& status) {
   letters_.push_back(std::move(letter));
 }
 
+void LetterLog::remove(std::string id) {
+  // It may have failed again since the last barrier.
+  std::erase_if(letters_, [&](const DeadLetter& letter) { return letter.id == id; });
+  removed_.push_back(std::move(id));
+}
+
 std::vector<DeadLetter> LetterLog::take(std::uint64_t checkpoint, std::uint32_t task,
                                         std::uint32_t& number) {
   for (DeadLetter& letter : letters_) {

@@ -101,9 +101,13 @@ Status UntypedSinkOperator::restore(RestoreRequest& request) {
   for (StateItem& item : request.items) {
     (item.key.starts_with(kStaged) ? staged : carried).push_back(std::move(item.value));
   }
-  // Completion may never have been announced, so restoring commits too (H7).
+  // Completion may never have been announced, so restoring commits too (H7); but only once the task
+  // runs, since an attempt of which another part cannot be restored is taken down at once.
   committer_.staged(0, std::move(staged));
-  committer_.complete(0);
+  context_->task->post([this] {
+    committer_.complete(0);
+    return Status();
+  });
   return open_writer(carried);
 }
 

@@ -5,9 +5,19 @@
 #include <algorithm>
 
 #include "weir/base/log.h"
+#include "weir/runtime/letters.h"
 #include "weir/runtime/task_parts.h"
 
 namespace weir {
+
+namespace {
+
+/// Why the exception being handled ends the attempt.
+Error left_an_operator() {
+  return {ErrorCode::user_code, "An exception left an operator: " + current_exception_text()};
+}
+
+}  // namespace
 
 Task::Task(TaskSetup setup, Environment& env, TaskListener& listener)
     : setup_(std::move(setup)), env_(env), listener_(listener) {}
@@ -39,12 +49,30 @@ Status Task::run_mailbox(bool& progressed) {
     mailbox_full_.store(false, std::memory_order_release);
   }
   progressed = true;
-  for (TaskCallback& callback : callbacks) WEIR_TRY(callback());
-  return {};
+  // All of them, whatever one says: each may be the end of something that others wait for.
+  Status first;
+  for (TaskCallback& callback : callbacks) {
+    Status status;
+    try {
+      status = callback();
+    } catch (...) {
+      status = left_an_operator();
+    }
+    if (first.ok()) first = std::move(status);
+  }
+  return first;
 }
 
 Task::Step Task::step() {
   if (failed_) return Step::done;
+  try {
+    return step_once();
+  } catch (...) {
+    return fail(left_an_operator());
+  }
+}
+
+Task::Step Task::step_once() {
   bool progressed = false;
   if (Status status = run_mailbox(progressed); !status.ok()) return fail(status.error());
   if (stopping_) return Step::done;
@@ -54,12 +82,7 @@ Task::Step Task::step() {
     advance();
     return Step::progress;
   }
-  Step result;
-  try {
-    result = source_ != nullptr ? poll_source() : take_input();
-  } catch (const std::exception& e) {
-    return fail({ErrorCode::user_code, std::string("An exception left an operator: ") + e.what()});
-  }
+  const Step result = source_ != nullptr ? poll_source() : take_input();
   if (result == Step::done) return result;
   if (result == Step::idle) {
     flush_outputs();
@@ -113,16 +136,11 @@ void Task::idle_work(SteadyTime now) {
 
 /// Carries the watermark on through the chain, one slice; false when an operator has more to do.
 bool Task::advance() {
-  try {
-    while (advancing_ < nodes_.size()) {
-      Node& node = *nodes_[advancing_];
-      if (!node.op->on_watermark(target_watermark_)) return false;
-      node.metrics.watermark_ms.store(to_millis(target_watermark_), std::memory_order_relaxed);
-      ++advancing_;
-    }
-  } catch (const std::exception& e) {
-    fail({ErrorCode::user_code, std::string("An exception left an operator: ") + e.what()});
-    return false;
+  while (advancing_ < nodes_.size()) {
+    Node& node = *nodes_[advancing_];
+    if (!node.op->on_watermark(target_watermark_)) return false;
+    node.metrics.watermark_ms.store(to_millis(target_watermark_), std::memory_order_relaxed);
+    ++advancing_;
   }
   watermark_ = target_watermark_;
   for (Partitioner* output : live_outputs_) output->set_watermark(to_millis(watermark_), active_);
@@ -132,6 +150,14 @@ bool Task::advance() {
     listener_.task_drained(setup_.id);
   }
   return true;
+}
+
+/// After the end of time no watermark comes that would fire what a replayed record has set.
+void Task::advance_again() {
+  if (advancing_ < nodes_.size()) return;
+  target_watermark_ = watermark_;
+  advancing_ = 0;
+  advance();
 }
 
 /// Event time of the task: the least of its inputs that are not idle.
@@ -168,6 +194,7 @@ Task::Step Task::poll_source() {
   auto polled = source_->poll();
   if (!polled.ok()) return fail(polled.error());
   active_ = !source_->idle();
+  nodes_[0]->metrics.idle.store(!active_, std::memory_order_relaxed);
   EventTime watermark = source_->watermark();
   if (*polled == SourceOperator::Poll::ended) {
     input_ended_ = true;
@@ -217,6 +244,7 @@ void Task::deliver(Input& input, ChannelElement& element) {
         nodes_[0]->op->on_batch(input.input, *element.batch);
         element.batch->clear();
         input.channel->recycle(std::move(element.batch));
+        if (watermark_ == kEndOfTime) advance_again();
       }
       input.watermark = std::max(input.watermark, from_millis(element.watermark_ms));
       input.active = element.active;

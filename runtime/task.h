@@ -52,8 +52,8 @@ class TaskListener {
   /// All input has ended, all timers have fired; only a last checkpoint is left to do.
   virtual void task_drained(TaskId task) = 0;
   virtual void task_failed(TaskId task, Error why) = 0;
-  /// Replay of dead letter `id` ended.
-  virtual void replayed(const std::string& id, const Status& status) = 0;
+  /// Dead letter `id` has been replayed or dropped; an error: it failed again and stays.
+  virtual void letter_done(const std::string& id, const Status& status) = 0;
 };
 
 /// What a task is made of.
@@ -157,7 +157,9 @@ class Task final : public TaskServices {
   Node* find(const std::string& step);
   Step fail(Error error);
   Status run_mailbox(bool& progressed);
+  Step step_once();
   bool advance();
+  void advance_again();
   void merge_watermark();
   Step take_input();
   Step poll_source();
@@ -208,6 +210,8 @@ class Task final : public TaskServices {
   // Shared with the I/O thread that writes the first of them.
   std::deque<std::shared_ptr<SnapshotJob>> to_write_;
   std::optional<std::pair<CheckpointId, bool>> pending_trigger_;
+  // Files that nothing needs any more, until a checkpoint tells the coordinator.
+  std::vector<std::string> obsolete_files_;
   int async_ = 0;
   CheckpointId completed_ = 0;
   std::atomic<CheckpointId> settled_{0};

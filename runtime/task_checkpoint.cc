@@ -98,7 +98,7 @@ Status write_items(RunWriter& writer, std::vector<StateItem>& items) {
   return {};
 }
 
-/// A removed letter is a tombstone; one that failed again has its new form under its old key.
+/// A removed letter is a tombstone, unless it has failed again since: then it has a new form.
 Status write_letters(RunWriter& writer, const std::vector<DeadLetter>& letters,
                      const std::vector<std::string>& removed) {
   std::map<std::string, std::string> rows;
@@ -136,6 +136,11 @@ void Task::write_next() {
   for (SnapshotJob::Part& part : job->parts) {
     Node& node = *part.node;
     prepend(part.rows, node.unwritten);
+    // An older form of a letter that has been removed since is no longer wanted.
+    std::erase_if(node.unwritten_letters, [&](const DeadLetter& letter) {
+      return std::find(part.removed_letters.begin(), part.removed_letters.end(), letter.id) !=
+             part.removed_letters.end();
+    });
     prepend(part.letters, node.unwritten_letters);
     prepend(part.removed_letters, node.unwritten_removed);
     numbers.push_back(node.next_file);
@@ -192,7 +197,6 @@ void Task::write_next() {
 
 Status Task::snapshot_written(SnapshotJob& job) {
   const bool ok = job.status.ok();
-  std::vector<std::string> obsolete;
   std::vector<StepPart> parts;
   for (SnapshotJob::Part& part : job.parts) {
     Node& node = *part.node;
@@ -206,16 +210,16 @@ Status Task::snapshot_written(SnapshotJob& job) {
                             std::make_move_iterator(part.rows.end()));
       node.unwritten_letters = std::move(part.letters);
       node.unwritten_removed = std::move(part.removed_letters);
-      for (const RunInfo& run : part.result.manifest.items) obsolete.push_back(run.file);
-      for (const RunInfo& run : part.result.dead_letters) obsolete.push_back(run.file);
+      for (const RunInfo& run : part.result.manifest.items) obsolete_files_.push_back(run.file);
+      for (const RunInfo& run : part.result.dead_letters) obsolete_files_.push_back(run.file);
     }
-    if (ok && !node.items_file.empty()) obsolete.push_back(std::move(node.items_file));
+    if (ok && !node.items_file.empty()) obsolete_files_.push_back(std::move(node.items_file));
     if (ok) node.items_file.clear();
     if (ok && !part.result.manifest.items.empty()) {
       node.items_file = part.result.manifest.items[0].file;
     }
     part.result.manifest.state = node.runs.runs();
-    for (std::string& file : node.runs.take_obsolete()) obsolete.push_back(std::move(file));
+    for (std::string& file : node.runs.take_obsolete()) obsolete_files_.push_back(std::move(file));
     parts.push_back(std::move(part.result));
   }
   if (!ok) {
@@ -224,7 +228,8 @@ Status Task::snapshot_written(SnapshotJob& job) {
     listener_.checkpoint_declined(setup_.id, job.id, job.status.error());
     return {};
   }
-  listener_.checkpoint_done(setup_.id, job.id, std::move(parts), std::move(obsolete));
+  listener_.checkpoint_done(setup_.id, job.id, std::move(parts),
+                            std::exchange(obsolete_files_, {}));
   start_merges();
   return {};
 }
@@ -289,8 +294,9 @@ void Task::replay(const std::string& step, const std::vector<DeadLetter>& letter
       node->letters->add_again(letter, status);
       if (letter.keyed) failed_keys.insert(letter.key);
     }
-    listener_.replayed(letter.id, status);
+    listener_.letter_done(letter.id, status);
   }
+  if (watermark_ == kEndOfTime) advance_again();
 }
 
 void Task::drop_letters(const std::string& step, const std::vector<DeadLetter>& letters) {
@@ -299,6 +305,7 @@ void Task::drop_letters(const std::string& step, const std::vector<DeadLetter>& 
   for (const DeadLetter& letter : letters) {
     node->op->dropped(letter);
     node->letters->remove(letter.id);
+    listener_.letter_done(letter.id, {});
   }
 }
 

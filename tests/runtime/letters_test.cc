@@ -100,5 +100,16 @@ TEST(Letters, ALogNamesLettersAndKeepsTheNamesOfThoseThatFailedAgain) {
   EXPECT_TRUE(log.take(8, 2, number).empty());
 }
 
+TEST(Letters, OneThatFailedAgainAndThenSucceededIsGone) {
+  ManualClock clock;
+  StepMetrics metrics;
+  LetterLog log(clock, "step", "v2", metrics);
+  log.add_again(full_letter(), Error{ErrorCode::user_code, "again"});
+  log.remove(full_letter().id);
+  std::uint32_t number = 0;
+  EXPECT_TRUE(log.take(7, 2, number).empty());
+  EXPECT_EQ(log.take_removed(), std::vector<std::string>{full_letter().id});
+}
+
 }  // namespace
 }  // namespace weir

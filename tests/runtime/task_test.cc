@@ -31,7 +31,7 @@ class Listener final : public TaskListener {
   }
   void task_drained(TaskId) override { drained = true; }
   void task_failed(TaskId, Error why) override { reason = why.message; }
-  void replayed(const std::string&, const Status&) override {}
+  void letter_done(const std::string&, const Status&) override {}
 
   std::vector<CheckpointId> done, declined;
   std::vector<StepPart> last_parts;
