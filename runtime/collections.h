@@ -11,6 +11,10 @@
 // They must be direct members of the state struct. Iteration is in the order of keys (map) or of
 // insertion (list), so a restored job goes on exactly as the first one would have. Used by the
 // thread of the task that owns the state.
+//
+// Invariant: a collection knows of each of its rows in the runs. So content may be copied, moved,
+// swapped and assigned as that of any container, while the knowledge stays: what is moved away
+// counts as removed here, and as new where it comes to.
 #pragma once
 
 #include <cstdint>
@@ -47,8 +51,16 @@ class MapState {
   };
 
   MapState() = default;
-  MapState(const MapState&) = default;
-  MapState(MapState&&) = default;
+  MapState(const MapState& other) : entries_(other.entries_) { forget_stored(); }
+  /// Takes the content; what was stored of `other` counts as removed there. Not noexcept: the table
+  /// keeps such a state in a box, which it moves instead.
+  MapState(MapState&& other) noexcept(false) {
+    for (const auto& [key, entry] : other.entries_) {
+      if (entry.stored) other.removed_.push_back(encode_to_string(key));
+    }
+    entries_.swap(other.entries_);
+    forget_stored();
+  }
   /// Takes over the content of `other`; what was stored here and is not there counts as removed.
   MapState& operator=(MapState other) {
     clear();
@@ -149,6 +161,10 @@ class MapState {
   using RowValue = V;
 
  private:
+  void forget_stored() {
+    for (auto& [key, entry] : entries_) entry.dirty = true, entry.stored = false;
+  }
+
   std::map<K, Entry> entries_;
   std::vector<std::string> removed_;  // encoded keys of stored entries that are gone
 };
@@ -160,8 +176,17 @@ class ListState {
   using IsStateCollection = void;
 
   ListState() = default;
-  ListState(const ListState&) = default;
-  ListState(ListState&&) = default;
+  ListState(const ListState& other) : elements_(other.elements_) { forget_stored(); }
+  /// Takes the content; what was stored of `other` counts as removed there. Not noexcept, as that
+  /// of MapState.
+  ListState(ListState&& other) noexcept(false) {
+    for (std::size_t i = 0; i < other.elements_.size(); ++i) {
+      if (other.elements_[i].stored) other.removed_.push_back(other.first_ + i);
+    }
+    other.first_ += other.elements_.size();
+    elements_.swap(other.elements_);
+    forget_stored();
+  }
   /// Takes over the content of `other`; what was stored here counts as removed.
   ListState& operator=(ListState other) {
     clear();
@@ -248,6 +273,9 @@ class ListState {
     bool dirty;
     bool stored;
   };
+  void forget_stored() {
+    for (Element& e : elements_) e.dirty = true, e.stored = false;
+  }
   static std::string index_key(std::uint64_t index) {
     std::string key;
     ByteWriter(key).big_endian64(index);

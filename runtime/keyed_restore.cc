@@ -25,4 +25,14 @@ Error damaged_row(std::string_view what) {
           "the job, or by a bug. Restore from another checkpoint or a savepoint."};
 }
 
+FieldNames fields_now(const Schema& written, const Schema& now, const ReadPlan& plan) {
+  FieldNames names;
+  for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+    if (plan.targets[i] < 0) continue;
+    const std::string& name = now.fields[static_cast<std::size_t>(plan.targets[i])].name;
+    if (name != written.fields[i].name) names.emplace(written.fields[i].name, name);
+  }
+  return names;
+}
+
 }  // namespace weir::restore_detail

@@ -26,6 +26,10 @@ namespace restore_detail {
 Result<Schema> parse(const std::string& text, const char* what);
 Error damaged_row(std::string_view what);
 Error other_key(const Schema& written, const Schema& wanted);
+
+/// Today's names of the written fields of a struct that have other ones now.
+using FieldNames = std::map<std::string, std::string, std::less<>>;
+FieldNames fields_now(const Schema& written, const Schema& now, const ReadPlan& plan);
 }  // namespace restore_detail
 
 /// Calls `load` for each row of `cursor`, which stands before its first; `step` is for messages.
@@ -62,6 +66,7 @@ class KeyedRowLoader {
     const Schema* main = Parts::main_schema(state_written_);
     if (main == nullptr) return restore_detail::damaged_row("its schema has no main record");
     WEIR_TRY(state_.create(*main));
+    fields_now_ = restore_detail::fields_now(*main, schema_of<Main>(), state_.plan());
     rewrite_ = !(state_written_ == Parts::schema()) || !(key_written_ == schema_of<K>());
     return {};
   }
@@ -107,8 +112,10 @@ class KeyedRowLoader {
   Status load_element(typename KeyedTable<K, S>::Entry& entry, std::string_view name,
                       std::string_view key, std::string_view value) {
     Status status;
+    const auto renamed = fields_now_.find(name);
+    const std::string_view now = renamed == fields_now_.end() ? name : renamed->second;
     Parts::for_each_collection(entry.value(), [&](const char* field, auto& collection) {
-      if (name != field) return;
+      if (now != field) return;
       status = load_into(collection, name, key, value);
     });
     return status;  // a collection that the state no longer has is skipped
@@ -143,6 +150,7 @@ class KeyedRowLoader {
   Schema key_written_, state_written_;
   StateDecoder<K> keys_;
   StateDecoder<Main> state_;
+  restore_detail::FieldNames fields_now_;
   // Decoders of the collections seen so far, by name; the type is that of the collection.
   std::map<std::string, std::shared_ptr<void>, std::less<>> decoders_;
   bool rewrite_ = false;

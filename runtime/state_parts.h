@@ -30,6 +30,15 @@ struct StateParts {
     const int field = written.find_field(name);
     return field < 0 ? nullptr : &written.fields[static_cast<std::size_t>(field)].schema;
   }
+  static constexpr bool has_collections() {
+    if constexpr (Described<S>) {
+      return []<template <class...> class List, class... Field>(List<Field...>) {
+        return (StateCollection<typename describe_detail::FieldType<Field>::type> || ...);
+      }(describe_detail::Members<S>{});
+    } else {
+      return false;
+    }
+  }
   template <class Visit>
   static void for_each_collection(S& state, Visit&& visit) {
     if constexpr (Described<S>) {
@@ -74,6 +83,7 @@ struct StateParts<OrderedState<S, T>> {
     const Schema* user = main_schema(written);
     return user == nullptr ? nullptr : StateParts<S>::collection_schema(*user, name);
   }
+  static constexpr bool has_collections() { return true; }
   template <class Visit>
   static void for_each_collection(State& state, Visit&& visit) {
     StateParts<S>::for_each_collection(state.user, visit);

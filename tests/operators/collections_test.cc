@@ -178,5 +178,110 @@ TEST(Collections, StoreEachEntryAsARowOfItsOwn) {
   EXPECT_EQ(h.state_rows("basket"), 0u);
 }
 
+Harness::Build in_hand(const std::function<void(Basket&)>& assign) {
+  return [assign](Job& job, Inputs& in, Outputs& out) {
+    out.collect(in.stream<Event>(job, "events", {.event_time = &Event::time})
+                    .key_by(&Event::user)
+                    .process<Basket, std::string>("basket",
+                                                  [assign](Basket& b, const Event& e, auto& ctx) {
+                                                    if (e.n == 100) assign(b);
+                                                    if (e.n > 0 && e.n < 100) {
+                                                      b.log.push_back(e.n);
+                                                      b.items.put("i" + std::to_string(e.n), e.n);
+                                                    }
+                                                    ctx.emit(text(b));
+                                                  }),
+                "out");
+  };
+}
+
+TEST(Collections, WhatIsMovedAwayIsGoneAfterARestoreToo) {
+  const std::pair<std::function<void(Basket&)>, std::string> ways[] = {
+      {[](Basket& b) {
+         static_cast<void>(std::exchange(b.log, {}));
+         static_cast<void>(std::exchange(b.items, {}));
+       },
+       "0{i7=7 }[7 ]"},
+      {[](Basket& b) { static_cast<void>(std::exchange(b, {})); }, "0{i7=7 }[7 ]"},
+      {[](Basket& b) { b = Basket{}; }, "0{i7=7 }[7 ]"},
+      {[](Basket& b) {
+         b.log = {};
+         b.items = {};
+       },
+       "0{i7=7 }[7 ]"},
+      {[](Basket& b) {
+         Basket other;
+         other.log.push_back(50);
+         other.items.put("other", 50);
+         std::swap(b, other);
+       },
+       "0{i7=7 other=50 }[50 7 ]"},
+      {[](Basket& b) {
+         Basket kept = std::move(b);
+         kept.log.pop_front();
+         kept.items.erase("i1");
+         b = std::move(kept);
+       },
+       "0{i2=2 i3=3 i4=4 i7=7 }[2 3 4 7 ]"},
+      {[](Basket& b) {
+         Basket copy = b;
+         b = copy;
+       },
+       "0{i1=1 i2=2 i3=3 i4=4 i7=7 }[1 2 3 4 7 ]"},
+  };
+  for (const auto& [assign, expected] : ways) {
+    SCOPED_TRACE(&assign - &ways[0].first);
+    Harness h(in_hand(assign));
+    for (int i = 1; i <= 4; ++i) h.push("events", event("a", i, i));
+    h.run();
+    static_cast<void>(h.snapshot());
+    h.push_all<Event>("events", {event("a", 10, 100), event("a", 11, 7)});
+    h.run();
+    EXPECT_EQ(h.output<std::string>("out").back(), expected);
+    Harness restored = h.restore(h.snapshot(), {});
+    restored.push("events", event("a", 12, 0));
+    restored.run();
+    EXPECT_EQ(restored.output<std::string>("out").back(), expected);
+  }
+}
+
+struct RenamedBasket {
+  std::int64_t visits = 0;
+  MapState<std::string, std::int64_t> goods;
+  ListState<std::int64_t> history;
+  static void evolve(Evolution<RenamedBasket>& e) {
+    e.renamed("items", "goods");
+    e.renamed("log", "history");
+  }
+};
+WEIR_DESCRIBE(RenamedBasket, visits, goods, history);
+
+TEST(Collections, KeepTheirEntriesUnderAnotherName) {
+  Harness h(basket_job);
+  for (int i = 0; i < 3; ++i) h.push("events", event("a", i, kPut + kActs * i));
+  for (int i = 0; i < 2; ++i) h.push("events", event("a", 10 + i, kPush));
+  h.run();
+  static_cast<void>(h.snapshot());  // commits the output, which the other harness does not have
+  const auto renamed = [](Job& job, Inputs& in, Outputs& out) {
+    out.collect(
+        in.stream<Event>(job, "events", {.event_time = &Event::time})
+            .key_by(&Event::user)
+            .process<RenamedBasket, std::int64_t>(
+                "basket",
+                [](RenamedBasket& b, const Event&, auto& ctx) {
+                  ctx.emit(static_cast<std::int64_t>(b.goods.size() * 10 + b.history.size()));
+                }),
+        "out");
+  };
+  Harness restored(renamed, h.snapshot(), {});
+  restored.push("events", event("a", 20, 0));
+  restored.run();
+  EXPECT_EQ(restored.output<std::int64_t>("out").back(), 32);
+  restored = restored.restore(restored.snapshot(), {});  // by now under the new names
+  restored.push("events", event("a", 21, 0));
+  restored.run();
+  EXPECT_EQ(restored.output<std::int64_t>("out").back(), 32);
+}
+
 }  // namespace
 }  // namespace weir::test
