@@ -9,6 +9,9 @@
 // then it changes a result already given, once, after that result; past the allowed lateness it
 // goes to the late output (port 1), or becomes a dead letter where nobody takes that. So neither
 // batching nor parallelism changes what comes out.
+//
+// Invariant of sessions: those of a key that are not `replaced` and that one watermark still keeps
+// do not touch each other.
 #pragma once
 
 #include <algorithm>
@@ -56,8 +59,11 @@ struct WindowSpan {
   Acc value{};
   std::vector<Acc> updates;  ///< late ones that wait for the first result
   bool fired = false;
-  bool filled = false;  ///< `value` holds a record
-  BOOST_DESCRIBE_CLASS(WindowSpan, (), (start, end, value, updates, fired, filled), (), ())
+  bool filled = false;    ///< `value` holds a record
+  bool replaced = false;  ///< a session that still gives its result, but has become part of another
+  std::int64_t queued = INT64_MAX;  ///< when it will be looked at; not stored
+  BOOST_DESCRIBE_CLASS(WindowSpan, (), (start, end, value, updates, fired, filled, replaced), (),
+                       ())
 };
 
 template <class K, class Acc, class T, class KeyFn, class AddFn, class CombineFn>
@@ -118,6 +124,11 @@ class WindowOperator final : public KeyedOperator<K, std::vector<WindowSpan<Acc>
     auto& spans = entry.value();
     const std::int64_t now = to_millis(time);
     bool any = false;
+    for (Span& span : spans) {
+      if (span.queued > now) continue;
+      span.queued = INT64_MAX;
+      if (!is_due(span, now)) schedule(entry, span);  // it has grown since
+    }
     for (const Span& span : spans) any |= is_due(span, now);
     if (!any) return false;
     this->table_->touch(entry);
@@ -130,17 +141,30 @@ class WindowOperator final : public KeyedOperator<K, std::vector<WindowSpan<Acc>
   }
   void on_timers_done() override { out_.flush(); }
   void on_restored(Entry& entry) override {
-    for (const Span& span : entry.value()) schedule(entry, span);
+    for (Span& span : entry.value()) schedule(entry, span);
   }
 
  private:
-  /// The watermark at which `span` is given up.
-  std::int64_t last_moment(const Span& span) const { return span.end - 1 + allowed_ms_; }
+  /// Results of steps before this one may have come at the end of time.
+  static std::int64_t add(std::int64_t time, std::int64_t span) {
+    return to_millis(saturating_add(from_millis(time), Duration(span)));
+  }
+  /// The watermark at which a window with this end is given up.
+  std::int64_t last_moment(std::int64_t end) const {
+    return std::min(add(end - 1, allowed_ms_), INT64_MAX - 1);
+  }
+  std::int64_t last_moment(const Span& span) const {
+    return span.replaced ? span.end - 1 : last_moment(span.end);
+  }
   bool is_due(const Span& span, std::int64_t now) const {
     return (!span.fired && span.end - 1 <= now) || (span.fired && last_moment(span) <= now);
   }
-  void schedule(Entry& entry, const Span& span) {
-    this->queue(false).add(span.fired ? last_moment(span) : span.end - 1, entry.hash);
+  /// The queue holds one time for a span, however often it grows.
+  void schedule(Entry& entry, Span& span) {
+    const std::int64_t due = span.fired ? last_moment(span) : span.end - 1;
+    if (span.queued <= due) return;
+    span.queued = due;
+    this->queue(false).add(due, entry.hash);
   }
   void emit(Entry& entry, const Span& span) {
     out_.emit(
@@ -156,17 +180,17 @@ class WindowOperator final : public KeyedOperator<K, std::vector<WindowSpan<Acc>
       emit(entry, span);
     }
     span.updates.clear();
-    if (allowed_ms_ > 0) schedule(entry, span);
+    if (allowed_ms_ > 0 && !span.replaced) schedule(entry, span);
   }
 
   bool into_windows(Entry& entry, const T& record, std::int64_t time, std::int64_t watermark) {
     const std::int64_t slide = spec_.slide.count(), size = spec_.size.count();
-    std::int64_t shifted = (time - spec_.offset.count()) % slide;
+    std::int64_t shifted = (time % slide - spec_.offset.count() % slide) % slide;
     if (shifted < 0) shifted += slide;
     bool taken = false;
     for (std::int64_t start = time - shifted; start > time - size; start -= slide) {
-      const std::int64_t end = start + size;
-      if (end - 1 + allowed_ms_ <= watermark && end - 1 <= watermark) continue;  // given up
+      const std::int64_t end = add(start, size);
+      if (last_moment(end) <= watermark) continue;  // given up
       Span& span = span_at(entry, start, end);
       const bool ended = end - 1 <= watermark;
       taken = true;
@@ -198,54 +222,67 @@ class WindowOperator final : public KeyedOperator<K, std::vector<WindowSpan<Acc>
     return *spans.insert(place.base(), std::move(fresh));
   }
 
-  /// Sessions that the record reaches become one with it.
+  /// The sessions that the record reaches become one with it. Those that had been given up by the
+  /// record's watermark are not reached, whether they are still here or not; those that had ended
+  /// by then have given their result, or will give it as it is now.
   bool into_session(Entry& entry, const T& record, std::int64_t time, std::int64_t watermark) {
+    Span fresh;
+    fresh.start = time;
+    fresh.end = add(time, spec_.gap.count());
+    fresh.filled = true;
+    reached_.clear();
+    std::int64_t end = fresh.end;
     auto& spans = entry.value();
-    Span merged;
-    merged.start = time;
-    merged.end = time + spec_.gap.count();
-    bool given = false;
-    const auto touches = [&](const Span& s) {
-      return s.start < merged.end && merged.start < s.end;
-    };
-    for (const Span& s : spans) {
-      if (!touches(s)) continue;
-      given |= s.fired;
+    for (std::size_t i = 0; i < spans.size(); ++i) {
+      const Span& s = spans[i];
+      if (s.replaced || s.start >= fresh.end || time >= s.end) continue;
+      if (last_moment(s) <= watermark) continue;
+      reached_.push_back(i);
+      end = std::max(end, s.end);
     }
-    std::int64_t end = merged.end;
-    for (const Span& s : spans) {
-      if (touches(s)) end = std::max(end, s.end);
+    if (last_moment(end) <= watermark) return false;
+    add_(fresh.value, record);  // alone: if it throws, nothing has been merged
+    if (reached_.size() == 1 && spans[reached_[0]].end - 1 > watermark) {
+      grow(entry, spans[reached_[0]], fresh);
+    } else {
+      merge(entry, std::move(fresh), watermark);
     }
-    if (end - 1 + allowed_ms_ <= watermark && end - 1 <= watermark) return false;
-    Acc own{};
-    add_(own, record);  // alone: if it throws, nothing has been merged
-    merged.filled = true;
-    bool first = true;
-    for (auto it = spans.begin(); it != spans.end();) {
-      if (!(it->start < time + spec_.gap.count() && time < it->end)) {
-        ++it;
-        continue;
-      }
-      merged.start = std::min(merged.start, it->start);
-      merged.end = std::max(merged.end, it->end);
-      if (first)
-        merged.value = std::move(it->value);
-      else
-        combine_(merged.value, it->value);
-      first = false;
-      it = spans.erase(it);
-    }
-    if (first)
-      merged.value = std::move(own);
-    else
-      combine_(merged.value, own);
-    merged.fired = given && merged.end - 1 <= watermark;
-    if (merged.fired) emit(entry, merged);
-    schedule(entry, merged);
-    const auto place = std::find_if(spans.begin(), spans.end(),
-                                    [&](const Span& s) { return s.start > merged.start; });
-    spans.insert(place, std::move(merged));
     return true;
+  }
+  /// Takes `fresh` into a session that had not ended.
+  void grow(Entry& entry, Span& span, const Span& fresh) {
+    combine_(span.value, fresh.value);
+    span.start = std::min(span.start, fresh.start);
+    span.end = std::max(span.end, fresh.end);
+    schedule(entry, span);
+  }
+  /// Makes one session of the reached ones and `fresh`. All that may throw comes first.
+  void merge(Entry& entry, Span fresh, std::int64_t watermark) {
+    auto& spans = entry.value();
+    if (!reached_.empty()) {
+      Acc value = spans[reached_[0]].value;
+      for (std::size_t i = 1; i < reached_.size(); ++i) combine_(value, spans[reached_[i]].value);
+      combine_(value, std::as_const(fresh.value));
+      fresh.value = std::move(value);
+    }
+    bool waits = false;  // a result that comes before this one's
+    for (auto i = reached_.rbegin(); i != reached_.rend(); ++i) {
+      Span& span = spans[*i];
+      fresh.start = std::min(fresh.start, span.start);
+      fresh.end = std::max(fresh.end, span.end);
+      if (!span.fired && span.end - 1 <= watermark) {
+        span.replaced = waits = true;
+      } else {
+        fresh.queued = std::min(fresh.queued, span.queued);
+        spans.erase(spans.begin() + static_cast<std::ptrdiff_t>(*i));
+      }
+    }
+    if (!waits && fresh.end - 1 <= to_millis(this->context_->watermark)) {
+      fresh.fired = true;
+      emit(entry, fresh);
+    }
+    schedule(entry, fresh);
+    spans.push_back(std::move(fresh));  // behind those that it replaced: they fire first
   }
 
   WindowSpec spec_;
@@ -255,6 +292,7 @@ class WindowOperator final : public KeyedOperator<K, std::vector<WindowSpan<Acc>
   CombineFn combine_;
   Emitter<Windowed<K, Acc>> out_;
   LateOutput<T> late_;
+  std::vector<std::size_t> reached_;  // sessions of the record at hand
 };
 
 }  // namespace weir

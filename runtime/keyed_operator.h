@@ -136,7 +136,9 @@ class KeyedOperator : public Operator {
   /// Lets `entry` live its time from a record of event time `time_ms` on.
   void prolong(Entry& entry, std::int64_t time_ms) {
     KeyExtras& extras = entry.make_extras();
-    const std::int64_t until = ttl_now(time_ms) + ttl_.after.count();
+    // INT64_MAX stands for "never"; results of the end of time lie just before it.
+    const std::int64_t until = std::min(
+        to_millis(saturating_add(from_millis(ttl_now(time_ms)), ttl_.after)), INT64_MAX - 1);
     extras.expires_ms = extras.expires_ms == INT64_MAX ? until : std::max(extras.expires_ms, until);
     queue_expiry(entry);
   }

@@ -256,6 +256,91 @@ TEST(Window, LatenessDoesNotDependOnBatchingOrParallelism) {
   }
 }
 
+TEST(Window, SessionsDoNotDependOnWhenEventTimePassed) {
+  // With the watermark at 14 the first late record makes a session that is open until 19; so the
+  // second one joins it before its result.
+  const std::pair<Duration, std::vector<Result>> cases[] = {
+      {0ms, {{"a", 0, 10, 1}, {"a", 9, 19, 6}, {"b", 15, 26, 24}}},
+      {100ms, {{"a", 0, 10, 1}, {"a", 0, 19, 7}, {"b", 15, 26, 24}}},
+  };
+  for (const auto& [lateness, expected] : cases) {
+    for (const bool apart : {false, true}) {
+      SCOPED_TRACE(std::to_string(lateness.count()) + (apart ? " apart" : " together"));
+      Harness h(summing(session(10ms), Duration(0), lateness));
+      const auto push = [&](const Event& e) {
+        h.push("events", e);
+        if (apart) h.run();
+      };
+      push(event("a", 0, 1));
+      push(event("b", 15, 8));
+      push(event("a", 9, 2));
+      push(event("a", 9, 4));
+      push(event("b", 16, 16));
+      h.end("events");
+      h.run();
+      EXPECT_EQ(results(h.output<Row>("sums")), expected);
+      EXPECT_EQ(h.state_rows("windows"), 0u);
+    }
+  }
+}
+
+TEST(Window, LateSessionsDoNotDependOnBatchingParallelismOrRestores) {
+  for (std::uint64_t seed = 31; seed <= 33; ++seed) {
+    SCOPED_TRACE(seed);
+    const auto events = disordered(seed, 200, 200);
+    const auto build = summing(session(40ms), Duration(0), 60ms);
+    Harness one(build);
+    for (const Event& e : events) {  // event time passes after each record
+      one.push("events", e);
+      one.run();
+    }
+    one.end("events");
+    one.run();
+    const auto expected = results(one.output<Row>("sums"));
+    const auto late = sorted(one.output<Event>("late"));
+    ASSERT_FALSE(late.empty());
+    run_every_way(
+        build, in_halves(events),
+        [&](Harness& h) {
+          EXPECT_EQ(results(h.committed<Row>("sums")), expected);
+          EXPECT_EQ(sorted(h.committed<Event>("late")), late);
+          EXPECT_EQ(h.state_rows("windows"), 0u);
+        },
+        seed);
+  }
+}
+
+TEST(Window, AThrowingCombineLeavesTheSessions) {
+  static bool broken;
+  broken = true;
+  Harness h([](Job& job, Inputs& in, Outputs& out) {
+    auto windows =
+        in.stream<Event>(job, "events", {.event_time = &Event::time, .out_of_order = 1s})
+            .key_by(&Event::user)
+            .window<std::int64_t>(
+                "w", session(10ms), [](std::int64_t& sum, const Event& e) { sum += e.n; },
+                [](std::int64_t& sum, const std::int64_t& other) {
+                  if (broken) throw std::runtime_error("cannot");
+                  sum += other;
+                });
+    out.collect(windows.results, "sums");
+  });
+  h.push_all<Event>("events", {event("a", 0, 1), event("a", 15, 2), event("a", 8, 4)});
+  h.run();
+  const auto letters = h.dead_letters("w");
+  ASSERT_EQ(letters.size(), 1u);
+  Harness healed = h.restore(h.snapshot(), {});
+  h.end("events");
+  h.run();
+  EXPECT_EQ(results(h.output<Row>("sums")),
+            (std::vector<Result>{{"a", 0, 10, 1}, {"a", 15, 25, 2}}));
+  broken = false;
+  ASSERT_TRUE(healed.replay(letters).ok());
+  healed.end("events");
+  healed.run();
+  EXPECT_EQ(results(healed.output<Row>("sums")), (std::vector<Result>{{"a", 0, 25, 7}}));
+}
+
 TEST(Window, WithoutAnybodyToTakeThemLateRecordsAreDeadLetters) {
   Harness h([](Job& job, Inputs& in, Outputs& out) {
     auto events = in.stream<Event>(job, "events", {.event_time = &Event::time});
