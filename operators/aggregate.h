@@ -72,12 +72,11 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
   bool on_watermark(EventTime watermark) override {
     this->context_->watermark = watermark;
     if (options_.emit != Emit::at_end || watermark != kEndOfTime || ended_) return true;
-    const bool more = this->table_->sweep(cursor_, 1024, [this](Entry& entry) {
+    ended_ = this->table_->sweep(cursor_, kSweepSlice, [this](Entry& entry) {
       out_.emit(Keyed<K, Acc>{entry.key(), entry.value()}, kLastTime);
     });
     out_.flush();
-    ended_ = !more;
-    return !more;
+    return ended_;
   }
 
   Status restore(RestoreRequest& request) override {
@@ -100,6 +99,7 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
   }
 
  private:
+  static constexpr std::size_t kSweepSlice = 1024;
   static constexpr std::int64_t kLastTime = INT64_MAX - 1;  // results at the end still are in time
 
   template <class R, class Key, class Add>
@@ -110,15 +110,22 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
     this->prefetch_first(hashes, rows);
     for (std::size_t i = 0; i < rows; ++i) {
       this->prefetch_next(hashes, rows, i);
-      auto& entry = this->fetch(hashes[i], key(batch[i]), batch.times()[i]);
+      bool created = false;
+      auto& entry = this->table_->upsert(hashes[i], key(batch[i]), created);
+      this->table_->touch(entry);
       try {
         add(entry.value(), std::as_const(batch[i]));
       } catch (...) {
         user_error(*this->context_, batch[i], batch.times()[i], batch.seen(i), input);
+        if (created) this->table_->erase(entry);  // no record of this key was taken
       }
     }
-    // What comes after the end of time, a replayed record, corrects what was said then.
-    if (options_.emit == Emit::on_change || ended_) emit_changed(batch, key);
+    if (options_.emit == Emit::on_change || ended_ || cursor_ > 0) emit_changed(batch, key);
+  }
+  /// Whether a change to a key with `hash` must be said now. What comes after the end of time, a
+  /// replayed record, corrects what was said then, unless the sweep has yet to say it.
+  bool says_now(std::uint64_t hash) const {
+    return options_.emit == Emit::on_change || ended_ || hash < cursor_;
   }
   template <class R, class Key>
   void emit_changed(Batch<R>& batch, Key& key) {
@@ -126,7 +133,7 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
     last_.clear();
     for (std::size_t i = batch.size(); i-- > 0;) {
       const std::uint64_t hash = batch.hashes()[i];
-      bool seen = false;
+      bool seen = !says_now(hash);
       for (const std::uint64_t other : last_) seen |= other == hash;
       if (seen) continue;
       last_.push_back(hash);
@@ -144,7 +151,7 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
   AggregateOptions options_;
   Emitter<Keyed<K, Acc>> out_;
   std::vector<std::uint64_t> last_;
-  std::size_t cursor_ = 0;
+  std::uint64_t cursor_ = 0;  // keys with smaller hashes have been said at the end
   bool ended_ = false;
 };
 

@@ -32,10 +32,13 @@
 
 namespace weir {
 
-/// Keeps S inline when that is cheap to move about, behind a pointer otherwise.
+/// Keeps S inline when that is cheap to move about, behind a pointer otherwise. Always so when it
+/// has collections: to move one says that its content goes elsewhere, and an entry only changes its
+/// slot.
 template <class S>
 class StateHolder {
-  static constexpr bool kInline = sizeof(S) <= 64 && std::is_nothrow_move_constructible_v<S>;
+  static constexpr bool kInline = sizeof(S) <= 64 && !StateParts<S>::has_collections() &&
+                                  std::is_nothrow_move_constructible_v<S>;
   struct Boxed {
     std::unique_ptr<S> box = std::make_unique<S>();
     S& get() { return *box; }
@@ -190,34 +193,28 @@ class KeyedTable {
     for_each_slot(visit);
   }
 
-  /// Visits up to `budget` slots from `cursor` (a slot number, 0 at first) on; false when all have
-  /// been visited. Nothing may be inserted or erased between the slices of one sweep.
+  /// Calls `visit(entry)` for about `budget` entries from hash `cursor` on (0 at first); true when
+  /// it came to the end, else `cursor` is where to go on. Entries may come and go between the
+  /// slices: one with a hash below the cursor has had its turn, the others will have theirs.
   template <class Visit>
-  bool sweep(std::size_t& cursor, std::size_t budget, Visit&& visit) {
-    for (; cursor < slot_count_ && budget > 0; ++cursor, --budget) {
-      if (used(cursor)) visit(slots_[cursor]);
-    }
-    return cursor < slot_count_;
+  bool sweep(std::uint64_t& cursor, std::size_t budget, Visit&& visit) {
+    return erase_if(cursor, UINT64_MAX, budget, [&](Entry& entry) {
+      visit(entry);
+      return false;
+    });
   }
 
-  /// Erases the entries with hashes from `cursor` to `last` for which `test(entry)` is true,
-  /// visiting about `budget` of them; true when it came to the end, else `cursor` is where to go
-  /// on. Entries may come and go between the slices.
+  /// The same for the entries with hashes from `cursor` to `last`: erases those for which
+  /// `test(entry)` is true.
   template <class Test>
   bool erase_if(std::uint64_t& cursor, std::uint64_t last, std::size_t budget, Test&& test) {
-    std::size_t i = home_of(std::max(cursor, first_hash_));
-    while (used(i) && slots_[i].hash < cursor) ++i;
+    Pace pace(budget);
+    std::size_t i = first_slot_from(cursor);
     while (i < slot_count_) {
-      if (!used(i)) {
-        ++i;
-        continue;
-      }
-      if (slots_[i].hash > last) return true;
-      if (budget-- == 0) {
-        cursor = slots_[i].hash;
-        return false;
-      }
-      if (test(slots_[i]))
+      if (used(i) && slots_[i].hash > last) return true;
+      if (pause_at(i, pace, cursor)) return cursor > last;
+      pace.step(used(i) ? &slots_[i].hash : nullptr);
+      if (used(i) && test(slots_[i]))
         erase(slots_[i]);  // another entry may take its slot
       else
         ++i;
@@ -238,16 +235,11 @@ class KeyedTable {
   /// has it.
   bool snapshot_slice(RowBuffer& rows, std::size_t budget) {
     if (!snapshotting_) return true;
-    std::size_t i = home_of(std::max(cursor_, first_hash_));
-    while (used(i) && slots_[i].hash < cursor_) ++i;
-    for (; i < slot_count_; ++i) {
-      if (!used(i)) continue;
-      if (budget == 0) {
-        cursor_ = slots_[i].hash;
-        return false;
-      }
-      --budget;
-      if (slots_[i].extras.marked(frozen_mark_)) write_entry(slots_[i], frozen_rows_);
+    Pace pace(budget);
+    for (std::size_t i = first_slot_from(cursor_); i < slot_count_; ++i) {
+      if (pause_at(i, pace, cursor_)) return false;
+      pace.step(used(i) ? &slots_[i].hash : nullptr);
+      if (used(i) && slots_[i].extras.marked(frozen_mark_)) write_entry(slots_[i], frozen_rows_);
     }
     rows = std::move(frozen_rows_);
     frozen_rows_ = RowBuffer();
@@ -276,6 +268,54 @@ class KeyedTable {
     const std::uint64_t place = (hash - first_hash_) << shift_;
     return static_cast<std::size_t>((static_cast<unsigned __int128>(place) * slots_per_place_) >>
                                     64);
+  }
+  /// How much of its slice a sweep has left. Empty slots cost too: a table that has been emptied
+  /// keeps them all.
+  class Pace {
+   public:
+    explicit Pace(std::size_t budget) : entries_(budget), slots_(budget * kSlotsPerEntry) {}
+    /// Takes one slot; `hash` is that of its entry, null when it is empty.
+    void step(const std::uint64_t* hash) {
+      if (slots_ > 0) --slots_;
+      if (hash == nullptr) return;
+      if (entries_ > 0) --entries_;
+      last_ = *hash;
+    }
+    bool over() const { return entries_ == 0 || slots_ == 0; }
+    /// Hash of the last entry; a sweep must not pause between entries of one hash.
+    std::uint64_t last() const { return last_; }
+
+   private:
+    static constexpr std::size_t kSlotsPerEntry = 16;
+    std::size_t entries_, slots_;
+    std::uint64_t last_ = 0;
+  };
+  /// The first slot that may have an entry with hash `cursor` or a greater one.
+  std::size_t first_slot_from(std::uint64_t cursor) const {
+    std::size_t i = home_of(std::max(cursor, first_hash_));
+    while (used(i) && slots_[i].hash < cursor) ++i;
+    return i;
+  }
+  /// Whether a sweep whose slice is over can pause before slot `i`; if so, `cursor` becomes the
+  /// hash to go on from.
+  bool pause_at(std::size_t i, const Pace& pace, std::uint64_t& cursor) const {
+    if (!pace.over()) [[likely]]
+      return false;
+    if (used(i)) {
+      if (slots_[i].hash == pace.last()) return false;
+      cursor = slots_[i].hash;
+      return true;
+    }
+    return hash_of_home(i, cursor);
+  }
+  /// Finds the smallest hash whose home is slot `i` or a later one; false when there is none.
+  bool hash_of_home(std::size_t i, std::uint64_t& hash) const {
+    using Wide = unsigned __int128;
+    const Wide place = ((Wide{i} << 64) + slots_per_place_ - 1) / slots_per_place_;
+    const Wide offset = (place + (Wide{1} << shift_) - 1) >> shift_;
+    if (offset > last_place_ >> shift_) return false;
+    hash = first_hash_ + static_cast<std::uint64_t>(offset);
+    return true;
   }
   bool matches(std::size_t i, std::uint64_t hash, const K& key) const {
     return used(i) && slots_[i].hash == hash && slots_[i].key_.is(key);

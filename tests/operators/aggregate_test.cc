@@ -157,5 +157,68 @@ TEST(Aggregate, ReplayAtAnotherParallelismFindsTheRightSubtask) {
   for (const Row& row : rows) EXPECT_EQ(row.value.sum, 14) << row.key;
 }
 
+TEST(Aggregate, AKeyWhoseRecordsAllFailHasNoResult) {
+  for (const Emit emit : {Emit::at_end, Emit::on_change}) {
+    for (const std::uint32_t parallelism : kParallelisms) {
+      SCOPED_TRACE(parallelism);
+      Harness h(
+          [emit](Job& job, Inputs& in, Outputs& out) {
+            out.collect(in.stream<Event>(job, "events", {.event_time = &Event::time})
+                            .key_by(&Event::user)
+                            .aggregate<Totals>("totals",
+                                               [](Totals& t, const Event& e) {
+                                                 if (e.n == 13)
+                                                   throw std::runtime_error("thirteen");
+                                                 add(t, e);
+                                               },
+                                               combine, {.emit = emit}),
+                        "out");
+          },
+          {.parallelism = parallelism});
+      h.push_all<Event>("events", {event("good", 1, 1), event("bad", 2, 13), event("bad", 3, 13)});
+      h.end("events");
+      h.run();
+      const auto rows = h.output<Row>("out");
+      ASSERT_EQ(rows.size(), 1u);
+      EXPECT_EQ(rows[0].key, "good");
+      EXPECT_EQ(h.dead_letters("totals").size(), 2u);
+    }
+  }
+}
+
+TEST(Aggregate, ResultsOfTheEndGoThroughWindowsAndTimesToLive) {
+  Harness h([](Job& job, Inputs& in, Outputs& out) {
+    auto keyed = in.stream<Event>(job, "events", {.event_time = &Event::time})
+                     .key_by(&Event::user)
+                     .aggregate<Totals>("totals", add, combine)
+                     .key_by(&Row::key);
+    const auto count = [](std::int64_t& n, const Row& row) { n += row.value.count; };
+    const auto join = [](std::int64_t& n, const std::int64_t& other) { n += other; };
+    int number = 0;
+    for (const WindowSpec& spec : {tumbling(1h, -1h), session(1h)}) {
+      auto [counts, late] = keyed.window<std::int64_t>("w" + std::to_string(++number), spec, count,
+                                                       join, {.allowed_lateness = 1h});
+      out.collect(counts, "counts" + std::to_string(number));
+      late.discard("late" + std::to_string(number));
+    }
+    out.collect(
+        keyed.process<std::int64_t, std::int64_t>(
+            "p", [](std::int64_t& n, const Row& row, auto& ctx) { ctx.emit(n += row.value.count); },
+            NoTimerFn{}, {.ttl = {1h}}),
+        "kept");
+  });
+  h.push_all<Event>("events", {event("a", 1, 1), event("a", 2, 1)});
+  h.end("events");
+  h.run();
+  ASSERT_TRUE(h.finished());
+  for (const char* counts : {"counts1", "counts2"}) {
+    const auto rows = h.output<Windowed<std::string, std::int64_t>>(counts);
+    ASSERT_EQ(rows.size(), 1u) << counts;
+    EXPECT_EQ(rows[0].value, 2);
+    EXPECT_LT(rows[0].start, rows[0].end);
+  }
+  EXPECT_THAT(h.output<std::int64_t>("kept"), ElementsAre(2));
+}
+
 }  // namespace
 }  // namespace weir::test

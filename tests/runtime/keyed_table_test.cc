@@ -270,5 +270,54 @@ TEST(KeyedTable, ErasesByTestInSlicesWhileItGrows) {
   }
 }
 
+// What comes and goes behind the cursor has had its turn; everything else gets exactly one.
+TEST(KeyedTable, ASweepMeetsEachEntryOnceWhileTheTableGrows) {
+  Random random(9);
+  KeyedTable<std::int64_t, std::int64_t> table(0, UINT64_MAX);
+  bool created = false;
+  for (std::int64_t k = 0; k < 3000; ++k) table.upsert(hash_key(k), k, created);
+  std::map<std::int64_t, int> met;
+  std::uint64_t cursor = 0;
+  std::int64_t next = 3000;
+  const auto count = [&](auto& entry) { ++met[entry.key()]; };
+  while (!table.sweep(cursor, 50, count)) {
+    for (int i = 0; i < 100; ++i, ++next) {
+      table.upsert(hash_key(next), next, created);
+      if (hash_key(next) < cursor) met[next] = 1;
+    }
+  }
+  EXPECT_EQ(met.size(), static_cast<std::size_t>(next));
+  for (const auto& [key, times] : met) ASSERT_EQ(times, 1) << key;
+}
+
+TEST(KeyedTable, SweepsOverAnEmptiedTableComeInSlices) {
+  KeyedTable<std::int64_t, std::int64_t> table(0x4000'0000'0000'0000ull, 0x7fff'ffff'ffff'ffffull);
+  std::vector<std::int64_t> keys;
+  bool created = false;
+  for (std::int64_t k = 0; keys.size() < 40'000; ++k) {
+    if (hash_key(k) >> 62 != 1) continue;
+    table.upsert(hash_key(k), k, created);
+    keys.push_back(k);
+  }
+  std::size_t left = 0;
+  for (const std::int64_t k : keys) {
+    if (k % 1000 == 0)
+      ++left;
+    else
+      table.erase(*table.find(hash_key(k), k));
+  }
+  std::size_t met = 0, slices = 1;
+  std::uint64_t cursor = 0;
+  while (!table.sweep(cursor, 50, [&](auto&) { ++met; })) ++slices;
+  EXPECT_EQ(met, left);
+  EXPECT_GT(slices, 40'000u / (50 * 16));
+
+  table.begin_snapshot();
+  RowBuffer rows;
+  slices = 1;
+  while (!table.snapshot_slice(rows, 50)) ++slices;
+  EXPECT_GT(slices, 40'000u / (50 * 16));
+}
+
 }  // namespace
 }  // namespace weir
