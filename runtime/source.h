@@ -70,10 +70,15 @@ class Source {
   virtual Result<std::vector<std::string>> discover(const SourceContext& context) const = 0;
   /// How often to look for new splits; nothing for a bounded source, which ends with its splits.
   virtual std::optional<Duration> discovery_interval() const { return std::nullopt; }
-  /// Opens a split: at its start when `position` is empty.
+  /// Opens a split: at its start when `position` is empty. A split is opened when it is first read,
+  /// and may be closed and opened again at its position any number of times.
   virtual Result<std::unique_ptr<SplitReader<T>>> open(const SourceContext& context,
                                                        const std::string& split,
                                                        const std::string& position) const = 0;
+  /// How many readers one subtask keeps open at a time, at least 1. Beyond it, readers that have
+  /// given nothing for longest are closed, and opened again at their position when their turn
+  /// comes.
+  virtual std::size_t most_open_readers() const { return SIZE_MAX; }
   /// Decodes one raw record as the reader would, for replay of dead letters.
   virtual Result<T> decode(const DeadLetter& letter) const = 0;
   /// One line for `plan`: "CSV files data/*.csv".

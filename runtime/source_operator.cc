@@ -4,13 +4,22 @@
 #include <algorithm>
 
 namespace weir {
+namespace {
+
+/// How many reads a split gets in a row after it was opened again: that may have cost the
+/// decompression of all that lies before its position.
+constexpr std::size_t kTurn = 32;
+/// How long a split rests that was opened again in vain: about a thousand openings a second.
+constexpr std::chrono::milliseconds kRestPerSplit{1}, kShortestRest{250}, kLongestRest{10'000};
+
+}  // namespace
 
 Status UntypedSourceOperator::restore(RestoreRequest& request) {
   splits_.restore_watermark(request.watermark);
   context_->watermark = request.watermark;
   for (const StateItem& item : request.items) {
     WEIR_ASSIGN(SplitState split, decode_split(item.key, item.value));
-    WEIR_TRY(open_split(std::move(split)));
+    add_split(std::move(split));
   }
   return {};
 }
@@ -20,7 +29,7 @@ Status UntypedSourceOperator::add_splits(const std::vector<std::string>& ids, bo
     if (splits_.contains(id)) continue;
     SplitState split;
     split.id = id;
-    WEIR_TRY(open_split(std::move(split)));
+    add_split(std::move(split));
   }
   complete_ = complete;
   started_ = true;
@@ -28,32 +37,69 @@ Status UntypedSourceOperator::add_splits(const std::vector<std::string>& ids, bo
   return {};
 }
 
-Status UntypedSourceOperator::open_split(SplitState split) {
+void UntypedSourceOperator::add_split(SplitState split) {
+  splits_.add(std::move(split), context_->task->env().clock->steady_now());
+}
+
+std::size_t UntypedSourceOperator::choose(SteadyTime now) {
+  if (turn_left_ > 0 && splits_.may_read(turn_of_, now, limit_)) {
+    --turn_left_;
+    return turn_of_;
+  }
+  turn_left_ = 0;
+  return splits_.choose(now, limit_);
+}
+
+Result<bool> UntypedSourceOperator::make_readable(std::size_t i) {
+  if (has_reader(i)) return false;
+  if (open_.full()) close(open_.stalest());
   const SourceContext context{&context_->task->env(), context_->step, context_->subtask,
                               context_->parallelism};
-  WEIR_TRY(open_reader(context, split));
-  splits_.add(std::move(split), context_->task->env().clock->steady_now());
-  return {};
+  WEIR_TRY(open_reader(context, i));
+  open_.touch(i);
+  if (crowded() && !splits_[i].position.empty()) {
+    turn_of_ = i;
+    turn_left_ = kTurn;
+  }
+  return true;
+}
+
+void UntypedSourceOperator::close(std::size_t i) {
+  splits_[i].position = position(i);
+  close_reader(i);
+  open_.closed(i);
+}
+
+void UntypedSourceOperator::settle(std::size_t i, const ReadOutcome& outcome, bool was_closed,
+                                   SteadyTime now) {
+  SplitState& split = splits_[i];
+  split.floor_ms = std::max(split.floor_ms, to_millis(outcome.watermark));
+  if (outcome.status == ReadStatus::end) {
+    split.ended = true;
+    close(i);
+  } else if (outcome.status == ReadStatus::empty) {
+    splits_.found_empty(i, outcome.caught_up, now);
+    if (!outcome.found_records && was_closed && crowded()) {
+      close(i);  // others need the place more, and to look again costs an opening
+      const std::chrono::milliseconds rest =
+          static_cast<std::int64_t>(splits_.live()) * kRestPerSplit;
+      splits_.sleep_until(i, now + std::clamp(rest, kShortestRest, kLongestRest));
+    }
+  }
+  if (outcome.found_records && has_reader(i)) open_.touch(i);
 }
 
 Result<SourceOperator::Poll> UntypedSourceOperator::poll() {
   if (!started_) return Poll::idle;
   const SteadyTime now = context_->task->env().clock->steady_now();
-  const std::size_t i = splits_.choose(now, limit_);
+  const std::size_t i = choose(now);
   if (i == splits_.size()) {
     splits_.update(complete_);
     return complete_ && splits_.all_ended() ? Poll::ended : Poll::idle;
   }
+  WEIR_ASSIGN(const bool was_closed, make_readable(i));
   WEIR_ASSIGN(const ReadOutcome outcome, read(i));
-  SplitState& split = splits_[i];
-  split.floor_ms = std::max(split.floor_ms, to_millis(outcome.watermark));
-  if (outcome.status == ReadStatus::end) {
-    split.ended = true;
-    split.position = position(i);
-    close_reader(i);
-  } else if (outcome.status == ReadStatus::empty) {
-    splits_.found_empty(i, outcome.caught_up, now);
-  }
+  settle(i, outcome, was_closed, now);
   splits_.update(complete_);
   return outcome.status == ReadStatus::empty ? Poll::idle : Poll::progress;
 }

@@ -33,8 +33,10 @@ struct SourceSettings {
 /// All of a source that does not depend on the type of its records.
 class UntypedSourceOperator : public SourceOperator {
  public:
-  UntypedSourceOperator(bool has_event_time, Duration out_of_order, Duration idle_after)
-      : has_event_time_(has_event_time), splits_(out_of_order, idle_after) {}
+  /// `most_open`: how many readers may be open at a time.
+  UntypedSourceOperator(bool has_event_time, Duration out_of_order, Duration idle_after,
+                        std::size_t most_open)
+      : has_event_time_(has_event_time), splits_(out_of_order, idle_after), open_(most_open) {}
 
   Status restore(RestoreRequest& request) override;
   Status add_splits(const std::vector<std::string>& ids, bool complete) override;
@@ -50,9 +52,10 @@ class UntypedSourceOperator : public SourceOperator {
     ReadStatus status = ReadStatus::end;
     EventTime watermark = kBeginningOfTime;  ///< that the reader itself knows
     bool caught_up = false;
+    bool found_records = false;
   };
-  /// Appends a reader for `split`, or none (null) when it has ended.
-  virtual Status open_reader(const SourceContext& context, const SplitState& split) = 0;
+  /// Makes reader `i`, which there is not, at the position of its split.
+  virtual Status open_reader(const SourceContext& context, std::size_t i) = 0;
   /// Reads a batch from reader `i`, tells `splits_` before it gives its records their times, and
   /// pushes them.
   virtual Result<ReadOutcome> read(std::size_t i) = 0;
@@ -64,8 +67,19 @@ class UntypedSourceOperator : public SourceOperator {
   SplitSet splits_;
 
  private:
-  Status open_split(SplitState split);
+  void add_split(SplitState split);
+  std::size_t choose(SteadyTime now);
+  /// Opens reader `i` unless it is open; true when it was not.
+  Result<bool> make_readable(std::size_t i);
+  /// Closes reader `i`; its split remembers the position.
+  void close(std::size_t i);
+  void settle(std::size_t i, const ReadOutcome& outcome, bool was_closed, SteadyTime now);
+  /// More splits are being read than may have a reader.
+  bool crowded() const { return splits_.live() > open_.most(); }
 
+  OpenSplits open_;
+  std::size_t turn_of_ = 0;  // a split that is read on for `turn_left_` more reads
+  std::size_t turn_left_ = 0;
   EventTime limit_ = kEndOfTime;
   bool complete_ = false;
   bool started_ = false;
@@ -76,7 +90,7 @@ class TypedSourceOperator final : public UntypedSourceOperator {
  public:
   TypedSourceOperator(std::shared_ptr<const Source<T>> source, SourceSettings<T> settings)
       : UntypedSourceOperator(static_cast<bool>(settings.event_time), settings.out_of_order,
-                              settings.idle_after),
+                              settings.idle_after, source->most_open_readers()),
         source_(std::move(source)),
         event_time_(std::move(settings.event_time)) {}
 
@@ -108,19 +122,17 @@ class TypedSourceOperator final : public UntypedSourceOperator {
   }
 
  protected:
-  Status open_reader(const SourceContext& context, const SplitState& split) override {
-    std::unique_ptr<SplitReader<T>> reader;
-    if (!split.ended) {
-      WEIR_ASSIGN(reader, source_->open(context, split.id, split.position));
-    }
-    readers_.push_back(std::move(reader));
+  Status open_reader(const SourceContext& context, std::size_t i) override {
+    if (readers_.size() <= i) readers_.resize(splits_.size());
+    WEIR_ASSIGN(readers_[i], source_->open(context, splits_[i].id, splits_[i].position));
     return {};
   }
   Result<ReadOutcome> read(std::size_t i) override {
     Batch<T>& batch = main_.batch();
     ReadOutcome outcome;
     WEIR_ASSIGN(outcome.status, readers_[i]->read(batch, *context_->dead_letters));
-    if (!batch.empty()) {
+    outcome.found_records = !batch.empty();
+    if (outcome.found_records) {
       context_->metrics->records_in.add(batch.size());
       splits_.found_records(i, context_->task->env().clock->steady_now());
       if (event_time_) assign_times(splits_[i], batch);
@@ -131,7 +143,9 @@ class TypedSourceOperator final : public UntypedSourceOperator {
     outcome.caught_up = readers_[i]->caught_up();
     return outcome;
   }
-  bool has_reader(std::size_t i) const override { return readers_[i] != nullptr; }
+  bool has_reader(std::size_t i) const override {
+    return i < readers_.size() && readers_[i] != nullptr;
+  }
   std::string position(std::size_t i) const override { return readers_[i]->position(); }
   void close_reader(std::size_t i) override { readers_[i].reset(); }
 
@@ -157,7 +171,7 @@ class TypedSourceOperator final : public UntypedSourceOperator {
 
   std::shared_ptr<const Source<T>> source_;
   EventTimeAssigner<T> event_time_;
-  std::vector<std::unique_ptr<SplitReader<T>>> readers_;  // null when ended
+  std::vector<std::unique_ptr<SplitReader<T>>> readers_;  // by split; null when closed
   Emitter<T> main_;
   LateOutput<T> late_;
 };

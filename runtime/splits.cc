@@ -39,26 +39,27 @@ Result<SplitState> decode_split(const std::string& id, std::string_view bytes) {
 std::size_t SplitSet::add(SplitState split, SteadyTime now) {
   split.last_record = now;
   split.floor_ms = std::max(split.floor_ms, watermark_ms_);
+  ids_.insert(split.id);
+  live_.push_back(splits_.size());
   splits_.push_back(std::move(split));
   asleep_until_.push_back(now);
   return splits_.size() - 1;
 }
 
-bool SplitSet::contains(const std::string& id) const {
-  return std::any_of(splits_.begin(), splits_.end(),
-                     [&](const SplitState& s) { return s.id == id; });
+bool SplitSet::may_read(std::size_t i, SteadyTime now, EventTime limit) const {
+  const SplitState& split = splits_[i];
+  return !split.ended && asleep_until_[i] <= now &&
+         split.watermark(allowance_ms_) <= to_millis(limit);
 }
 
 std::size_t SplitSet::choose(SteadyTime now, EventTime limit) {
   std::size_t best = splits_.size();
   std::int64_t best_watermark = INT64_MAX;
-  turn_ = splits_.empty() ? 0 : (turn_ + 1) % splits_.size();
-  for (std::size_t k = 0; k < splits_.size(); ++k) {
-    const std::size_t i = (turn_ + k) % splits_.size();  // in turn among equals
-    const SplitState& split = splits_[i];
-    if (split.ended || asleep_until_[i] > now) continue;
-    const std::int64_t watermark = split.watermark(allowance_ms_);
-    if (watermark > to_millis(limit)) continue;
+  turn_ = live_.empty() ? 0 : (turn_ + 1) % live_.size();
+  for (std::size_t k = 0; k < live_.size(); ++k) {
+    const std::size_t i = live_[(turn_ + k) % live_.size()];  // in turn among equals
+    if (!may_read(i, now, limit)) continue;
+    const std::int64_t watermark = splits_[i].watermark(allowance_ms_);
     if (best == splits_.size() || watermark < best_watermark) {
       best = i;
       best_watermark = watermark;
@@ -84,8 +85,10 @@ void SplitSet::found_records(std::size_t i, SteadyTime now) {
 void SplitSet::update(bool complete) {
   std::int64_t lowest = INT64_MAX;
   bool any_open = false;
-  for (const SplitState& split : splits_) {
-    if (split.ended || split.idle) continue;
+  std::erase_if(live_, [&](std::size_t i) { return splits_[i].ended; });
+  for (const std::size_t i : live_) {
+    const SplitState& split = splits_[i];
+    if (split.idle) continue;
     any_open = true;
     lowest = std::min(lowest, split.watermark(allowance_ms_));
   }
@@ -94,7 +97,13 @@ void SplitSet::update(bool complete) {
 }
 
 bool SplitSet::all_ended() const {
-  return std::all_of(splits_.begin(), splits_.end(), [](const SplitState& s) { return s.ended; });
+  return std::all_of(live_.begin(), live_.end(), [&](std::size_t i) { return splits_[i].ended; });
+}
+
+void OpenSplits::touch(std::size_t i) {
+  if (!order_.empty() && order_.back() == i) return;
+  closed(i);
+  order_.push_back(i);
 }
 
 }  // namespace weir

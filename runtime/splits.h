@@ -8,8 +8,8 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "weir/base/clock.h"
@@ -21,7 +21,7 @@ namespace weir {
 
 struct SplitState {
   std::string id;
-  std::string position;                ///< as last restored; live ones are asked of the reader
+  std::string position;                ///< while it has no reader; an open reader knows better
   std::int64_t newest_ms = INT64_MIN;  ///< newest event time seen
   std::int64_t floor_ms = INT64_MIN;   ///< watermark that holds whatever is seen
   bool ended = false;
@@ -49,14 +49,18 @@ class SplitSet {
   std::size_t add(SplitState split, SteadyTime now);
   SplitState& operator[](std::size_t i) { return splits_[i]; }
   std::size_t size() const { return splits_.size(); }
-  bool contains(const std::string& id) const;
+  bool contains(const std::string& id) const { return ids_.contains(id); }
+  /// How many had not ended when `update` was called last.
+  std::size_t live() const { return live_.size(); }
 
   /// The open split that lies furthest back in event time and may be read: not ended, not asleep
   /// until later, not ahead of `limit`. `size()` when there is none.
   std::size_t choose(SteadyTime now, EventTime limit);
+  bool may_read(std::size_t i, SteadyTime now, EventTime limit) const;
   /// Split `i` had nothing: leave it alone for a moment.
   void found_empty(std::size_t i, bool caught_up, SteadyTime now);
   void found_records(std::size_t i, SteadyTime now);
+  void sleep_until(std::size_t i, SteadyTime then) { asleep_until_[i] = then; }
 
   /// Recomputes `watermark()` and `idle()`.
   void update(bool complete);
@@ -69,12 +73,31 @@ class SplitSet {
 
  private:
   std::vector<SplitState> splits_;
+  std::unordered_set<std::string> ids_;
+  std::vector<std::size_t> live_;  // into splits_: those not known to have ended
   std::vector<SteadyTime> asleep_until_;
   std::int64_t allowance_ms_;
   Duration idle_after_;
   std::int64_t watermark_ms_ = INT64_MIN;
   bool idle_ = false;
   std::size_t turn_ = 0;
+};
+
+/// Which splits have an open reader, and which of those to close first when there are too many.
+class OpenSplits {
+ public:
+  explicit OpenSplits(std::size_t most) : most_(most) {}
+  /// Split `i` was opened, or has given records.
+  void touch(std::size_t i);
+  void closed(std::size_t i) { std::erase(order_, i); }
+  bool full() const { return order_.size() >= most_; }
+  std::size_t most() const { return most_; }
+  /// The one not touched for longest.
+  std::size_t stalest() const { return order_.front(); }
+
+ private:
+  std::size_t most_;
+  std::vector<std::size_t> order_;  // by when they were touched
 };
 
 }  // namespace weir

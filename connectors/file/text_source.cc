@@ -24,6 +24,13 @@ std::optional<Duration> TextSource::discovery_interval() const {
   return spec_.discovery_interval;
 }
 
+std::size_t TextSource::most_open_readers() const {
+  // Each holds a file descriptor and the bytes of its window. A limited rate is counted by the
+  // reader, and would begin anew with every opening.
+  constexpr std::size_t kMostOpen = 64;
+  return spec_.rate_per_second > 0 ? SIZE_MAX : kMostOpen;
+}
+
 Result<std::unique_ptr<UntypedReader>> TextSource::open(const SourceContext& context,
                                                         const std::string& split,
                                                         const std::string& position) const {

@@ -23,6 +23,7 @@ class TextSource : public UntypedSource {
   Result<std::vector<std::string>> discover(const SourceContext& context) const override;
   std::optional<Duration> discovery_interval() const override;
   double rate_per_second() const override { return spec_.rate_per_second; }
+  std::size_t most_open_readers() const override;
   Result<std::unique_ptr<UntypedReader>> open(const SourceContext& context,
                                               const std::string& split,
                                               const std::string& position) const final;

@@ -77,6 +77,8 @@ class UntypedSource {
   virtual Status decode(const DeadLetter& letter, void* row) const = 0;
   /// At most so many records a second from each split; 0: no limit.
   virtual double rate_per_second() const { return 0; }
+  /// As in Source.
+  virtual std::size_t most_open_readers() const { return SIZE_MAX; }
   virtual std::string describe() const = 0;
 };
 
@@ -112,6 +114,7 @@ class TypedSource final : public Source<T> {
   std::optional<Duration> discovery_interval() const override {
     return source_->discovery_interval();
   }
+  std::size_t most_open_readers() const override { return source_->most_open_readers(); }
   Result<std::unique_ptr<SplitReader<T>>> open(const SourceContext& context,
                                                const std::string& split,
                                                const std::string& position) const override {
