@@ -170,7 +170,7 @@ class Inputs(AttackTest):
         orders = self.folder / "orders.csv"
         whole = orders.read_bytes()
         for content, why in ((whole[:999], "has shrunk"), (b"x" + whole[1:], "was replaced"),
-                             (None, "has vanished")):
+                             (None, "orders.csv'")):
             orders.unlink()
             if content is not None:
                 orders.write_bytes(content)
