@@ -13,8 +13,8 @@ namespace {
 
 thread_local const char* current_steps = nullptr;
 
-/// Orders this thread's earlier stores before its later loads. The thread sanitizer knows no fences;
-/// there a read-modify-write, a full barrier on this hardware, stands in.
+/// Orders this thread's earlier stores before its later loads. The thread sanitizer knows no
+/// fences; there a read-modify-write, a full barrier on this hardware, stands in.
 inline void store_load_fence() {
 #if defined(__SANITIZE_THREAD__)
   static std::atomic<int> barrier{0};
