@@ -39,11 +39,9 @@ void Coordinator::abandon() {
 }
 
 void Coordinator::post(std::function<void()> event) {
-  {
-    const std::lock_guard lock(mutex_);
-    inbox_.push_back(std::move(event));
-  }
-  wake_.notify_one();
+  const std::lock_guard lock(mutex_);
+  inbox_.push_back(std::move(event));
+  wake_.notify_one();  // under the lock: the event may be the last one, after which this is gone
 }
 
 void Coordinator::add_task(TaskEntry entry) { tasks_.push_back(std::move(entry)); }
