@@ -115,6 +115,7 @@ class [[nodiscard]] OrderedKeyedStream {
     using Op = OrderedProcessOperator<K, S, T, KeyFn, RankFn, Fn, TimerFn, Outs...>;
     GraphStep step =
         stream_.start(std::move(name), "process", place, StepOptions{options.parallelism});
+    step.needs_event_time = true;
     operators_detail::declare_state<K, OrderedState<S, T>>(step);
     operators_detail::add_ports<Outs...>(step);
     step.outputs.push_back(operators_detail::make_port<T>("late", true));
@@ -215,6 +216,7 @@ class [[nodiscard]] KeyedStream {
     }
     using Op = WindowOperator<K, Acc, T, KeyFn, AddFn, CombineFn>;
     GraphStep step = start(std::move(name), "window", place, StepOptions{options.parallelism});
+    step.needs_event_time = true;
     operators_detail::declare_state<K, std::vector<WindowSpan<Acc>>>(step);
     step.outputs.push_back(operators_detail::make_port<Windowed<K, Acc>>());
     step.outputs.push_back(operators_detail::make_port<T>("late", true));
@@ -232,6 +234,7 @@ class [[nodiscard]] KeyedStream {
       throw GraphError(name, place, "dedupe needs a ttl above zero");
     }
     GraphStep step = start(std::move(name), "dedupe", place, StepOptions{options.parallelism});
+    step.needs_event_time = true;
     operators_detail::declare_state<FingerprintKey<K>, SeenTimes>(step);
     step.outputs.push_back(operators_detail::make_port<T>());
     step.outputs.push_back(operators_detail::make_port<T>("late", true));

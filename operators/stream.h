@@ -283,7 +283,8 @@ SourceStream<typename S::Record> Job::source(std::string name, std::shared_ptr<S
   };
   step.source =
       SourceHooks{[shared](const SourceContext& context) { return shared->discover(context); },
-                  shared->discovery_interval(), options.align, options.align_drift};
+                  shared->discovery_interval(), settings.event_time || shared->gives_event_time(),
+                  options.align, options.align_drift};
   return {graph_, graph_.add(std::move(step))};
 }
 

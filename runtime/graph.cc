@@ -107,7 +107,28 @@ void Graph::check() const {
                            "stream of " + port.type + "; end it with .sink(...) or .discard()");
     }
   }
+  for (const GraphStep& step : steps_) {
+    if (step.needs_event_time) check_event_time(step);
+  }
   check_destinations();
+}
+
+void Graph::check_event_time(const GraphStep& step) const {
+  std::set<StepId> seen{step.id};
+  std::vector<StepId> open{step.id};
+  while (!open.empty()) {
+    const GraphStep& above = steps_[open.back()];
+    open.pop_back();
+    if (above.source && !above.source->event_time) {
+      throw GraphError(step.name, step.place,
+                       "it goes by event time, but the records of source '" + above.name + "' at " +
+                           place_text(above.place) +
+                           " have none; give that source .event_time, such as &Event::time");
+    }
+    for (const GraphEdge& edge : above.inputs) {
+      if (seen.insert(edge.from).second) open.push_back(edge.from);
+    }
+  }
 }
 
 void Graph::check_destinations() const {

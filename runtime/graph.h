@@ -68,6 +68,7 @@ struct GraphPort {
 struct SourceHooks {
   std::function<Result<std::vector<std::string>>(const SourceContext&)> discover;
   std::optional<Duration> discovery_interval;
+  bool event_time = false;  ///< its records have event times
   std::string alignment_group;  ///< sources of one group do not drift apart; empty: none
   Duration alignment_drift{0};
 };
@@ -101,6 +102,7 @@ struct GraphStep {
   std::shared_ptr<const KeyHasher> combined_hasher;
   std::uint32_t combined_input = 0;  ///< on which input the operator takes what is combined
 
+  bool needs_event_time = false;  ///< means nothing where records have no event times
   bool keyed = false;
   std::string key_schema, state_schema;  ///< canonical JSON; empty without keyed state
   /// Says whether state written under these schemas can be restored.
@@ -135,6 +137,7 @@ class Graph {
 
  private:
   void check_destinations() const;
+  void check_event_time(const GraphStep& step) const;
 
   std::vector<GraphStep> steps_;
   std::set<std::string, std::less<>> names_;

@@ -81,6 +81,8 @@ class Source {
   virtual std::size_t most_open_readers() const { return SIZE_MAX; }
   /// Decodes one raw record as the reader would, for replay of dead letters.
   virtual Result<T> decode(const DeadLetter& letter) const = 0;
+  /// Its readers give records the times of their system, so that event time needs no function.
+  virtual bool gives_event_time() const { return false; }
   /// One line for `plan`: "CSV files data/*.csv".
   virtual std::string describe() const = 0;
 };

@@ -51,6 +51,45 @@ TEST(Graph, RefusesAJobWithoutASource) {
   EXPECT_THAT(error_of([](Job&, Inputs&, Outputs&) {}), HasSubstr("no source"));
 }
 
+TEST(Graph, RefusesStepsThatGoByEventTimeBelowASourceWithout) {
+  const std::string window = error_of([](Job& job, Inputs& in, Outputs& out) {
+    auto timed = in.stream<Event>(job, "timed", {.event_time = &Event::time});
+    auto untimed = in.stream<Event>(job, "untimed");
+    auto [sums, late] =
+        timed.union_with("all", untimed.filter("some", [](const Event& e) { return e.n > 0; }))
+            .key_by(&Event::user)
+            .window<std::int64_t>(
+                "sums", tumbling(std::chrono::hours(1)),
+                [](std::int64_t& sum, const Event& e) { sum += e.n; },
+                [](std::int64_t& sum, const std::int64_t& other) { sum += other; });
+    out.collect(sums, "out");
+    late.discard("late");
+    timed.late().discard("too_late");
+  });
+  EXPECT_THAT(window, HasSubstr("'sums'"));
+  EXPECT_THAT(window, HasSubstr("'untimed'"));
+  EXPECT_THAT(window, HasSubstr("&Event::time"));
+  const std::string dedupe = error_of([](Job& job, Inputs& in, Outputs& out) {
+    auto [first, late] = in.stream<Event>(job, "events")
+                             .key_by(&Event::user)
+                             .dedupe("unique", {.ttl = std::chrono::hours(1)});
+    out.collect(first, "out");
+    late.discard("late");
+  });
+  EXPECT_THAT(dedupe, HasSubstr("'unique'"));
+  const std::string ordered = error_of([](Job& job, Inputs& in, Outputs& out) {
+    auto [numbers, late] =
+        in.stream<Event>(job, "events")
+            .key_by(&Event::user)
+            .in_event_time_order()
+            .process<std::int64_t, std::int64_t>(
+                "ordered", [](std::int64_t&, const Event& e, auto& ctx) { ctx.emit(e.n); });
+    out.collect(numbers, "out");
+    late.discard("late");
+  });
+  EXPECT_THAT(ordered, HasSubstr("'ordered'"));
+}
+
 TEST(Graph, RefusesADedupeWithoutATimeToLive) {
   const std::string what = error_of([](Job& job, Inputs& in, Outputs& out) {
     auto [first, late] =
