@@ -18,6 +18,9 @@ class IoPool {
   /// Runs `work` soon on some I/O thread. Never drops it; the destructor of the real pool finishes
   /// all.
   virtual void post(std::function<void()> work) = 0;
+  /// Returns once nothing posted so far runs any more. What work has told its owner at its end may
+  /// be known before the work itself has returned: wait here before that owner is destroyed.
+  virtual void wait_idle() = 0;
 };
 
 /// A pool of `threads` threads.

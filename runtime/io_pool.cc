@@ -35,6 +35,10 @@ class ThreadIoPool final : public IoPool {
     }
     condition_.notify_one();
   }
+  void wait_idle() override {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] { return queue_.empty() && busy_ == 0; });
+  }
 
  private:
   void run() {
@@ -46,14 +50,20 @@ class ThreadIoPool final : public IoPool {
         if (queue_.empty()) return;
         work = std::move(queue_.front());
         queue_.pop_front();
+        ++busy_;
       }
       work();
+      work = nullptr;
+      const std::lock_guard lock(mutex_);
+      --busy_;
+      idle_.notify_all();
     }
   }
   std::mutex mutex_;
-  std::condition_variable condition_;
+  std::condition_variable condition_, idle_;
   std::deque<std::function<void()>> queue_;
   std::vector<std::thread> threads_;
+  std::size_t busy_ = 0;  // threads that work
   bool stopping_ = false;
 };
 

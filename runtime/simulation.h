@@ -28,6 +28,8 @@ class SimIoPool final : public IoPool {
  public:
   explicit SimIoPool(Random& random) : random_(random) {}
   void post(std::function<void()> work) override { waiting_.push_back(std::move(work)); }
+  /// There is one thread: whoever calls is not within any work.
+  void wait_idle() override {}
   /// Runs one piece, chosen at random; false when there is none.
   bool run_one();
   /// The process has died: nothing of what waits will ever run.
@@ -121,6 +123,7 @@ class Simulation {
   std::size_t in_flight_ = 0;  // elements in all channels
   std::unique_ptr<CheckpointStore> store_;
   std::optional<RestorePoint> restored_;
+  HeldLocks locks_;
   std::unique_ptr<Deployment> deployment_;
   std::vector<bool> task_done_;
 };
