@@ -9,9 +9,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 namespace weir::cli {
@@ -20,6 +22,8 @@ namespace {
 namespace json = boost::json;
 constexpr std::size_t kMaxLine = std::size_t{256} << 20;
 constexpr std::size_t kMaxConnections = 16;
+constexpr std::chrono::seconds kPatience{10};       // with a process that should answer at once
+constexpr std::chrono::milliseconds kGrace{2'000};  // for callers that do not read, at the end
 
 /// A file descriptor that closes itself.
 class Fd {
@@ -40,6 +44,24 @@ class Fd {
 
 Error socket_error(const std::string& what, int error_number) {
   return {ErrorCode::io, what + ": " + std::strerror(error_number)};
+}
+
+/// Lets calls on `fd` that would wait longer than this fail with EAGAIN; 0: they wait for ever.
+void limit_waiting(int fd, int option, std::chrono::seconds time) {
+  const timeval limit{time.count(), 0};
+  ::setsockopt(fd, SOL_SOCKET, option, &limit, sizeof limit);
+}
+
+/// The job's process listens, but does not react.
+Error no_reaction(const std::string& state_dir, int fd) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  const bool known = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 0;
+  return {ErrorCode::io,
+          "The job on " + state_dir + (known ? " (process " + std::to_string(peer.pid) + ")" : "") +
+              " does not react: no answer within " + std::to_string(kPatience.count()) +
+              " s. Its process may be suspended, or the machine overloaded.",
+          true};
 }
 
 /// Addresses hold 108 bytes, folders may have longer names: so name the folder by a descriptor.
@@ -78,6 +100,7 @@ class LineReader {
       searched_ = buffer_.size();
       if (buffer_.size() > kMaxLine) return false;
       char bytes[16384];
+      errno = 0;
       const ssize_t n = ::recv(fd_, bytes, sizeof bytes, 0);
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return false;
@@ -115,9 +138,12 @@ Result<int> connect_to(const std::string& state_dir) {
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.ok()) return socket_error("Cannot make a socket", errno);
   const sockaddr_un address = address_in(folder.get());
+  limit_waiting(fd.get(), SO_SNDTIMEO, kPatience);
+  limit_waiting(fd.get(), SO_RCVTIMEO, kPatience);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
     return fd.release();
   }
+  if (errno == EAGAIN) return no_reaction(state_dir, fd.get());  // many wait already
   if (errno == ENOENT || errno == ECONNREFUSED) return nobody;
   return socket_error("Cannot reach the job that runs on " + state_dir, errno);
 }
@@ -154,17 +180,27 @@ ControlServer::~ControlServer() {
   ::unlink(path_.c_str());
   ::eventfd_write(wake_, 1);
   thread_.join();
-  {
-    const std::lock_guard lock(mutex_);
-    // Ends reads; an answer that is being worked on is still sent.
-    for (Connection& connection : connections_) ::shutdown(connection.fd, SHUT_RD);
-  }
+  shut_down_connections();
   for (Connection& connection : connections_) {
     connection.thread.join();
     ::close(connection.fd);
   }
   ::close(fd_);
   ::close(wake_);
+}
+
+/// Ends reads at once; an answer that is being worked on is still sent, to those who take it.
+void ControlServer::shut_down_connections() {
+  for (Connection& connection : connections_) ::shutdown(connection.fd, SHUT_RD);
+  const auto all_done = [this] {
+    return std::all_of(connections_.begin(), connections_.end(),
+                       [](const Connection& connection) { return connection.done.load(); });
+  };
+  const auto end = std::chrono::steady_clock::now() + kGrace;
+  while (!all_done() && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  for (Connection& connection : connections_) ::shutdown(connection.fd, SHUT_RDWR);
 }
 
 void ControlServer::accept_loop() {
@@ -175,6 +211,7 @@ void ControlServer::accept_loop() {
     if (waiting[0].revents == 0) continue;
     const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) continue;
+    limit_waiting(fd, SO_SNDTIMEO, kPatience);
     join_finished();
     const std::lock_guard lock(mutex_);
     if (connections_.size() >= kMaxConnections) {
@@ -225,9 +262,16 @@ Result<json::object> ask_running_job(const std::string& state_dir, const json::o
   WEIR_ASSIGN(const int connected, connect_to(state_dir));
   const Fd fd(connected);
   const Error lost{ErrorCode::io, "The job on " + state_dir + " ended before it answered"};
-  if (!send_line(fd.get(), request)) return lost;
+  LineReader lines(fd.get());
   std::string line;
-  if (!LineReader(fd.get()).read(line)) return lost;
+  // First what is answered at once: a request itself may take long in a process that is well.
+  if (!send_line(fd.get(), {{"request", "status"}}) || !lines.read(line)) {
+    return errno == EAGAIN ? no_reaction(state_dir, fd.get()) : lost;
+  }
+  if (request.at("request") != "status") {
+    limit_waiting(fd.get(), SO_RCVTIMEO, std::chrono::seconds(0));
+    if (!send_line(fd.get(), request) || !lines.read(line)) return lost;
+  }
   WEIR_ASSIGN(json::object answer, parse_object(line));
   const json::value* ok = answer.if_contains("ok");
   if (ok != nullptr && ok->is_bool() && ok->get_bool()) return answer;

@@ -32,7 +32,8 @@ class ControlServer {
   /// Listens in `state_dir`, whose lock the caller holds, so an old socket there is nobody's.
   static Result<std::unique_ptr<ControlServer>> start(const std::string& state_dir,
                                                       Handler handler);
-  /// Closes the socket, waits for the requests under way.
+  /// Closes the socket, waits for the requests under way. Callers that do not read their answers
+  /// are cut off after two seconds.
   ~ControlServer();
 
  private:
@@ -45,6 +46,7 @@ class ControlServer {
   void accept_loop();
   void serve(Connection& connection);
   void join_finished();
+  void shut_down_connections();
 
   std::string path_;
   int fd_, wake_;
@@ -55,7 +57,8 @@ class ControlServer {
 };
 
 /// Sends one request to the job that runs on `state_dir` and waits for the answer. Error: not_found
-/// when no job runs there; otherwise what the job answered.
+/// when no job runs there; io when its process does not react within ten seconds; otherwise what
+/// the job answered, which it may take any time for.
 Result<boost::json::object> ask_running_job(const std::string& state_dir,
                                             const boost::json::object& request);
 
