@@ -82,13 +82,13 @@ Result<RunOptions> offline_options(const Args& args, const std::string& state,
     }
     path = job->library;
   }
+  set_crash_context(path, state);
   WEIR_ASSIGN(library, load_job_library(path));
   RunOptions options;
   options.name = library.name;
   options.job_version = library.version;
   options.state_dir = state;
   options.replay_only = true;
-  options.checkpoint_interval = std::chrono::hours(1);  // only those that the replay asks for
   if (job.ok()) {
     options.config = job->settings;
     options.parallelism = job->parallelism;
@@ -115,10 +115,10 @@ Result<std::vector<LetterOutcome>> replay_offline(const Args& args, const std::s
                                                   const std::vector<std::string>& ids,
                                                   const LetterEditor& editor, bool drop) {
   install_crash_handler();
+  const ExitGuard guard;
   JobLibrary library;
   WEIR_ASSIGN(RunOptions options, offline_options(args, state, library));
   WEIR_TRY(enter_directory_of(state));
-  set_crash_context(library.path, state);
   WEIR_ASSIGN(const auto runner, JobRunner::create(library.entry->function, std::move(options)));
   Result<std::vector<LetterOutcome>> outcomes =
       Error{ErrorCode::cancelled, "The job ended before it had replayed anything"};
@@ -131,6 +131,8 @@ Result<std::vector<LetterOutcome>> replay_offline(const Args& args, const std::s
     if (!ended) outcomes = replay_letters(*runner, state, ids, editor, drop);
     watch.request_stop();
   });
+  set_crash_checkpoint(runner->restored_from() != nullptr ? runner->restored_from()->id : 0);
+  const ExitGuard running_guard;
   const auto result = runner->run();
   ended = true;
   asker.join();

@@ -1,5 +1,9 @@
 // The `weir` command: finds the command, parses its arguments, carries it out, and turns errors
 // into a line on standard error and an exit status.
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -77,10 +81,22 @@ int main_of(const std::vector<std::string>& words) {
   return status.ok() ? *status : complain(status.error());
 }
 
+/// A file opened later would get the number of a standard stream that is closed, and with it what
+/// is written there.
+void open_standard_streams() {
+  for (int fd = ::open("/dev/null", O_RDWR); fd >= 0; fd = ::open("/dev/null", O_RDWR)) {
+    if (fd <= STDERR_FILENO) continue;
+    ::close(fd);
+    return;
+  }
+}
+
 }  // namespace
 }  // namespace weir::cli
 
 int main(int count, char** values) {
+  weir::cli::open_standard_streams();
+  ::signal(SIGXFSZ, SIG_IGN);  // a file size limit fails the write, which is reported
   try {
     const int status = weir::cli::main_of({values + 1, values + count});
     return std::fflush(stdout) == 0 ? status : weir::cli::kFailed;

@@ -2,11 +2,14 @@
 #include "weir/runtime/job_library.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "weir/base/hash.h"
 #include "weir/base/path.h"
@@ -23,6 +26,26 @@ std::string cache_folder() {
     return std::string(home) + "/.cache/weir/jobs";
   }
   return "/tmp/weir-jobs-" + std::to_string(getuid());
+}
+
+/// How long the file of a 64-bit ELF object must be for its headers, segments and sections to be
+/// in it; no file is long enough when the header itself is cut off. Segments that reach beyond the
+/// end of the file are mapped all the same, and touching them ends the process. Format: System V
+/// ABI, chapter 4.
+std::uint64_t elf_extent(std::string_view bytes) {
+  Elf64_Ehdr header;
+  if (bytes.size() < sizeof header) return UINT64_MAX;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  std::uint64_t extent = header.e_phoff + std::uint64_t{header.e_phnum} * sizeof(Elf64_Phdr);
+  extent = std::max(extent, header.e_shoff + std::uint64_t{header.e_shnum} * sizeof(Elf64_Shdr));
+  for (std::size_t i = 0; i < header.e_phnum; ++i) {
+    const std::uint64_t at = header.e_phoff + i * sizeof(Elf64_Phdr);
+    if (at > bytes.size() || bytes.size() - at < sizeof(Elf64_Phdr)) break;
+    Elf64_Phdr segment;
+    std::memcpy(&segment, bytes.data() + at, sizeof segment);
+    extent = std::max(extent, segment.p_offset + segment.p_filesz);
+  }
+  return extent;
 }
 
 /// Copies the library to a path that is named by its content.
@@ -59,6 +82,12 @@ Result<JobLibrary> load_job_library(const std::string& path) {
     return Error{ErrorCode::invalid_argument,
                  path + " is not a shared library; build it with add_weir_job(NAME sources...)"};
   }
+  const bool elf64 = bytes->size() > EI_CLASS && (*bytes)[EI_CLASS] == ELFCLASS64;
+  if (bytes->size() <= EI_CLASS || (elf64 && elf_extent(*bytes) > bytes->size())) {
+    return Error{ErrorCode::corrupt,
+                 path + " is cut short: its " + std::to_string(bytes->size()) +
+                     " bytes are not all of the library. Build or copy it again."};
+  }
   JobLibrary library;
   library.path = path;
   library.version = content_hash(*bytes).hex();
@@ -81,11 +110,14 @@ Result<JobLibrary> load_job_library(const std::string& path) {
                  path + " was built for job interface " + std::to_string(library.entry->abi) +
                      ", this Weir has " + std::to_string(kJobAbi) + ". Build the job again."};
   }
-  if (std::string_view(library.entry->build_id) != WEIR_BUILD_ID) {
+  const char* build = library.entry->build_id != nullptr ? library.entry->build_id : "unknown";
+  if (std::string_view(build) != WEIR_BUILD_ID) {
     return Error{ErrorCode::incompatible,
-                 path + " was built with other headers or another compiler (build " +
-                     library.entry->build_id + ", this Weir is " + WEIR_BUILD_ID +
-                     "). Build the job again with this Weir."};
+                 path + " was built with other headers or another compiler (build " + build +
+                     ", this Weir is " + WEIR_BUILD_ID + "). Build the job again with this Weir."};
+  }
+  if (library.entry->function == nullptr) {
+    return Error{ErrorCode::incompatible, path + " is a job without a function to build its graph"};
   }
   return library;
 }

@@ -2,8 +2,10 @@
 #include "weir/runtime/worker.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <string>
 #include <thread>
@@ -23,6 +25,23 @@ inline void store_load_fence() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
 #endif
 }
+
+/// Where signal handlers of the calling thread run if they ask for it (SA_ONSTACK), so that one can
+/// still say that a function of the job has filled the stack.
+class SignalStack {
+ public:
+  SignalStack() {
+    const stack_t stack{bytes_.data(), 0, bytes_.size()};
+    ::sigaltstack(&stack, &before_);
+  }
+  ~SignalStack() { ::sigaltstack(&before_, nullptr); }
+  SignalStack(const SignalStack&) = delete;
+  SignalStack& operator=(const SignalStack&) = delete;
+
+ private:
+  std::array<char, 65536> bytes_;
+  stack_t before_{};
+};
 
 }  // namespace
 
@@ -63,6 +82,7 @@ class Worker::Thread final : public Waker {
 
  private:
   void run() {
+    const SignalStack signal_stack;
     int quiet_rounds = 0;
     while (!stopping_.load(std::memory_order_relaxed)) {
       if (step_all()) {
