@@ -61,30 +61,9 @@ const char* word_of(RunResult::Outcome outcome) {
 }
 
 int say_end(const JobRunner& runner, const RunResult& result) {
-  const JobTotals totals = totals_of(result.status);
-  const std::string& state = runner.options().state_dir;
-  const std::string counts = with_commas(totals.records) + " records read, " +
-                             with_commas(totals.dead_letters) + " dead letters";
-  const std::string checkpoint = "checkpoint " + std::to_string(result.last_checkpoint);
-  const std::string again = state.empty() ? "" : "; run it again to resume from " + checkpoint;
-  switch (result.outcome) {
-    case RunResult::Outcome::finished:
-      say("finished: " + counts + ", all committed with " + checkpoint);
-      break;
-    case RunResult::Outcome::already_finished:
-      say("the job had finished before: " + counts + ". Give another --state to run it anew.");
-      break;
-    case RunResult::Outcome::stopped:
-      say("stopped: " + counts + again);
-      break;
-    case RunResult::Outcome::cancelled:
-      say("ended at once: " + counts + again);
-      return kCancelled;
-  }
-  if (totals.dead_letters > 0 && !state.empty()) {
-    say("'weir dlq list --state " + state + "' shows the dead letters that are left");
-  }
-  return kOk;
+  const RunOptions& options = runner.options();
+  for (const auto& line : end_lines(result, options.state_dir, options.config)) say(line);
+  return result.outcome == RunResult::Outcome::cancelled ? kCancelled : kOk;
 }
 
 /// Runs the job under watch, and reachable for other commands when it has a state folder.
@@ -98,14 +77,24 @@ Result<int> run_watched(JobRunner& runner) {
                   return control.handle(request);
                 }));
   }
+  if (!runner.already_finished()) say_start(runner);
+  const ExitGuard guard;
   const auto result = runner.run();
   control.ended(result.ok() ? word_of(result->outcome) : "failed",
                 result.ok() ? result->last_checkpoint : 0);
   server.reset();
   watch.finish();
-  if (result.ok()) return say_end(runner, *result);
-  say(result.error().message);
-  return kFailed;
+  if (!result.ok()) return result.error();
+  return say_end(runner, *result);
+}
+
+/// Records how the job was called, unless it had ended and so is not run again.
+Status record_call(const JobRunner& runner, const JobLibrary& library) {
+  const RunOptions& used = runner.options();
+  if (used.state_dir.empty() || runner.already_finished()) return {};
+  return write_job_file(used.state_dir,
+                        {library.path, library.version, runner.job().name(), used.config,
+                         used.parallelism, used.threads, std::filesystem::current_path().string()});
 }
 
 Result<int> run(const Args& given) {
@@ -113,18 +102,14 @@ Result<int> run(const Args& given) {
   if (const std::string* path = args.value("config")) WEIR_TRY(add_config_file(args, *path));
   set_level(args.text("log-level"));
   install_crash_handler();
+  set_crash_context(args.operands()[0], args.text("state"));
+  const ExitGuard guard;
   WEIR_ASSIGN(const JobLibrary library, load_job_library(args.operands()[0]));
   WEIR_ASSIGN(RunOptions options, run_options(args, library));
-  set_crash_context(library.path, options.state_dir);
   WEIR_ASSIGN(const auto runner, JobRunner::create(library.entry->function, std::move(options)));
-  const RunOptions& used = runner->options();
-  if (!used.state_dir.empty()) {
-    WEIR_TRY(write_job_file(used.state_dir, {library.path, library.version, runner->job().name(),
-                                             used.config, used.parallelism, used.threads,
-                                             std::filesystem::current_path().string()}));
-  }
-  if (const Manifest* from = runner->restored_from()) set_crash_checkpoint(from->id);
-  say_start(*runner);
+  WEIR_TRY(record_call(*runner, library));
+  const Manifest* from = runner->restored_from();
+  set_crash_checkpoint(from != nullptr ? from->id : 0);
   return run_watched(*runner);
 }
 
@@ -159,7 +144,7 @@ Command run_command() {
            "debug info warn error off"},
       },
       "With --state a second run resumes from the newest checkpoint by itself. A bounded job ends\n"
-      "with status 0 once everything is committed; run again it says that it has finished.\n"
+      "with status 0 once everything is committed; run again it only says that it has finished.\n"
       "Ctrl-C or SIGTERM ends with a last checkpoint and status 0, a second one at once (130).\n",
       run};
 }

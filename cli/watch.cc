@@ -41,25 +41,6 @@ std::size_t terminal_columns() {
 
 }  // namespace
 
-JobTotals totals_of(const JobStatus& status) {
-  JobTotals totals;
-  std::int64_t watermark = INT64_MAX;
-  bool source = false;
-  for (const JobStatus::Step& step : status.steps) {
-    const auto counter = [&](const char* name) {
-      const auto found = step.counters.find(name);
-      return found == step.counters.end() ? 0 : found->second;
-    };
-    totals.dead_letters += counter("dead_letters");
-    if (step.kind != "source") continue;
-    source = true;
-    totals.records += counter("records_in");
-    watermark = std::min(watermark, step.watermark_ms);
-  }
-  if (source) totals.watermark_ms = watermark;
-  return totals;
-}
-
 Watch::Watch(JobRunner& runner, bool live)
     : runner_(runner),
       live_(live),
@@ -89,12 +70,16 @@ void Watch::request_stop() {
 void Watch::loop() {
   while (!ending_) {
     pollfd event{wake_, POLLIN, 0};
-    ::poll(&event, 1, stop_wanted_ ? 20 : 200);
+    ::poll(&event, 1, stop_wanted_ || end_at_ ? 20 : 200);
     eventfd_t count = 0;
     ::eventfd_read(wake_, &count);
     while (signals_ < signals_seen.load()) on_signal();
+    end_if_due();
     const JobStatus status = runner_.status();
-    set_crash_checkpoint(status.last_checkpoint);
+    if (!status.steps.empty()) {
+      last_checkpoint_ = status.last_checkpoint;
+      set_crash_checkpoint(last_checkpoint_);
+    }
     carry_out_stop(status);
     if (live_ && !status.steps.empty()) draw(status);
   }
@@ -111,11 +96,25 @@ void Watch::on_signal() {
       return;
     case 2:
       std::fputs("weir: ending at once\n", stderr);
+      end_at_ = clock_->steady_now() + std::chrono::seconds(1);
       runner_.cancel();
       return;
     default:
       ::_exit(kCancelled);
   }
+}
+
+void Watch::end_if_due() {
+  if (!end_at_ || clock_->steady_now() < *end_at_) return;
+  erase();
+  const std::string& state = runner_.options().state_dir;
+  std::string how;
+  if (!state.empty() && last_checkpoint_ > 0) {
+    how = "; run it again to resume from checkpoint " + std::to_string(last_checkpoint_);
+  }
+  std::fprintf(stderr, "weir: ended at once, in the middle of a function of the job%s\n",
+               how.c_str());
+  ::_exit(kCancelled);
 }
 
 /// A job that is still restoring, or restarting after a failure, does not hear; so it is told again

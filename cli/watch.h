@@ -1,10 +1,12 @@
 // Watches over a job while it runs: Ctrl-C and SIGTERM, and the live line. On a thread of its own.
 //
-// The first signal asks for a stop with a last checkpoint, the second one ends the job at once, the
-// third the process.
+// The first signal asks for a stop with a last checkpoint, the second one ends the job at once. A
+// function of the job may take its time, and threads cannot be made to leave one: so a second
+// later, or with the third signal, the process ends.
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -30,6 +32,8 @@ class Watch {
  private:
   void loop();
   void on_signal();
+  /// Ends the process when the job has not ended within a second of being told to.
+  void end_if_due();
   void carry_out_stop(const JobStatus& status);
   void draw(const JobStatus& status);
   void erase();
@@ -41,19 +45,13 @@ class Watch {
   std::atomic<bool> ending_{false};
   std::atomic<bool> stop_wanted_{false};
   int signals_ = 0;
+  std::optional<SteadyTime> end_at_;  // of the process
+  CheckpointId last_checkpoint_ = 0;  // as last seen
   int stop_sent_in_restart_ = -1;
   std::uint64_t last_records_ = 0;
   SteadyTime last_drawn_{};
   bool drawn_ = false;
   std::thread thread_;
 };
-
-/// What all steps together say.
-struct JobTotals {
-  std::uint64_t records = 0;  ///< read by sources
-  std::uint64_t dead_letters = 0;
-  std::int64_t watermark_ms = INT64_MIN;  ///< of the source that is furthest back
-};
-JobTotals totals_of(const JobStatus& status);
 
 }  // namespace weir::cli

@@ -87,9 +87,10 @@ void Coordinator::assemble_and_write() {
   manifest->attempt = identity_.attempt_name;
   manifest->completed_at = env_.clock->wall_now();
   manifest->max_parallelism = identity_.max_parallelism;
-  // Letters replayed after the end of a job do not begin it again.
-  manifest->finished =
-      current_.kind == CheckpointKind::final_ || (options_.replay_only && was_finished_);
+  // Letters replayed after the end of a job do not begin it again; but until the last checkpoint of
+  // the replay, what they did may lie in files that sinks carry on.
+  manifest->finished = current_.kind == CheckpointKind::final_ ||
+                       (options_.replay_only && was_finished_ && ends_the_job(current_.kind));
   manifest->config = identity_.config;
   manifest->dead_letters = letters_;
   std::map<std::string, StepManifest> steps;

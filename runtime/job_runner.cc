@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
+#include <condition_variable>
 #include <mutex>
 #include <thread>
 
@@ -55,6 +55,7 @@ class LocalJobRunner final : public JobRunner {
   const Manifest* restored_from() const override {
     return restore_ ? &restore_->manifest : nullptr;
   }
+  bool already_finished() const override { return already_finished_; }
 
   Result<RunResult> run() override;
   void stop() override {
@@ -62,7 +63,11 @@ class LocalJobRunner final : public JobRunner {
       c.request_checkpoint(CheckpointKind::stop, [](Result<Manifest>) {});
     });
   }
-  void cancel() override { cancelled_ = true; }
+  void cancel() override {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    cancel_.notify_all();  // under the lock: whoever waited may go on to destroy this object
+  }
   void savepoint(const std::string& path, bool stop, Done done) override;
   void replay(std::vector<DeadLetter> letters, Done done) override {
     if (!ask([&](Coordinator& c) { c.request_replay(std::move(letters), done); }))
@@ -76,6 +81,9 @@ class LocalJobRunner final : public JobRunner {
  private:
   Status begin_attempt();
   void end_attempt();
+  Result<RunResult> stay_finished();
+  void pause(std::chrono::milliseconds time);
+  JobStatus status_when_restored() const;
   Coordinator::State drive();
   void wait_for_commits();
   void wait_quiescent();
@@ -108,7 +116,9 @@ class LocalJobRunner final : public JobRunner {
   std::unique_ptr<Deployment> deployment_;
   std::unique_ptr<Worker> worker_;
   std::atomic<bool> cancelled_{false};
-  unsigned restarts_ = 0;
+  std::condition_variable cancel_;  // ends a pause
+  std::atomic<unsigned> restarts_{0};
+  bool already_finished_ = false;
 };
 
 Status LocalJobRunner::open() {
@@ -130,7 +140,11 @@ Status LocalJobRunner::open() {
                      std::to_string(identity_.max_parallelism)};
   }
   plan_ = make_plan(job_.graph(), options_.parallelism);
-  return find_restore_point(options_.from);
+  WEIR_TRY(find_restore_point(options_.from));
+  already_finished_ = restore_ && restore_->manifest.finished && !options_.replay_only &&
+                      restore_->manifest.id == identity_.newest_id &&
+                      restore_->runs_folder == store_->runs_folder();
+  return {};
 }
 
 Status LocalJobRunner::find_restore_point(const std::string& from) {
@@ -159,7 +173,8 @@ Status LocalJobRunner::begin_attempt() {
   options.coordinator.keep_checkpoints = options_.keep_checkpoints;
   options.coordinator.max_dead_letters = options_.max_dead_letters;
   options.coordinator.max_dead_letter_share = options_.max_dead_letter_share;
-  options.coordinator.replay_only = options_.replay_only;
+  options.coordinator.replay_only = options_.replay_only || already_finished_;
+  if (already_finished_) options.coordinator.checkpoints.interval = std::chrono::hours(24);
   options.job_version = options_.job_version;
   options.batch_timeout = options_.batch_timeout;
   WEIR_ASSIGN(auto deployment, Deployment::create(job_.graph(), plan_, identity_, options, env_,
@@ -174,7 +189,6 @@ Status LocalJobRunner::begin_attempt() {
     deployment_ = std::move(deployment);
     worker_ = std::move(worker);
   }
-  worker_->start();
   return {};
 }
 
@@ -187,7 +201,7 @@ void LocalJobRunner::wait_quiescent() {
     for (const auto& task : deployment_->tasks()) {
       if (!task->finish_async()) quiet = false;
     }
-    if (quiet && deployment_->coordinator().quiescent()) return;
+    if (quiet && deployment_->coordinator().quiescent()) return env_.io->wait_idle();
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
 }
@@ -218,10 +232,47 @@ Coordinator::State LocalJobRunner::drive() {
   return coordinator.state();
 }
 
+/// Waits, but no longer than until the job is cancelled.
+void LocalJobRunner::pause(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  cancel_.wait_for(lock, time, [this] { return cancelled_.load(); });
+}
+
+/// The job had ended before. All that can be left are commits that its process did not get to; no
+/// checkpoint is written, since one that holds nothing new would push out one that does. Under
+/// other settings nothing at all is done: they may name other folders than those of the commits.
+Result<RunResult> LocalJobRunner::stay_finished() {
+  RunResult result;
+  result.outcome = RunResult::Outcome::already_finished;
+  result.last_checkpoint = result.restored_from = restore_->manifest.id;
+  result.finished_config = restore_->manifest.config;
+  result.status = status_when_restored();
+  if (result.finished_config != options_.config) return result;
+  WEIR_TRY(begin_attempt());
+  Coordinator& coordinator = deployment_->coordinator();
+  for (bool quiet = false; !quiet && !cancelled_;) {
+    coordinator.step();
+    if (coordinator.state() == Coordinator::State::failed) return coordinator.failure();
+    quiet = true;
+    // On this thread: there is nothing to read, and only who steps a task may ask how it stands.
+    for (const auto& task : deployment_->tasks()) {
+      task->step();
+      quiet = quiet && task->quiescent();
+    }
+    if (!quiet) std::this_thread::sleep_for(std::chrono::microseconds(500));
+  }
+  end_attempt();
+  if (cancelled_) result.outcome = RunResult::Outcome::cancelled;
+  return result;
+}
+
 Result<RunResult> LocalJobRunner::run() {
+  if (already_finished_) return stay_finished();
   RunResult result;
   result.restored_from = restore_ ? restore_->manifest.id : 0;
+  // Of a savepoint; see stay_finished for a job that had finished in this very folder.
   const bool was_finished = restore_ && restore_->manifest.finished && !options_.replay_only;
+  if (was_finished) result.finished_config = restore_->manifest.config;
   const CheckpointId newest_at_start = identity_.newest_id;
   CheckpointId last_progress = newest_at_start;
   unsigned failures = 0;
@@ -229,6 +280,7 @@ Result<RunResult> LocalJobRunner::run() {
     Status begun = begin_attempt();
     Error failure;
     if (begun.ok()) {
+      worker_->start();
       Coordinator::State state = drive();
       // Commits that the last checkpoint made due belong to a clean end.
       if (state != Coordinator::State::failed && !cancelled_) wait_for_commits();
@@ -245,6 +297,8 @@ Result<RunResult> LocalJobRunner::run() {
                                                                  : RunResult::Outcome::stopped;
         return result;
       }
+      result.status = status();
+      result.last_checkpoint = reached;
       end_attempt();
       if (reached > last_progress) failures = 0;
       last_progress = reached;
@@ -253,11 +307,15 @@ Result<RunResult> LocalJobRunner::run() {
     }
     if (!failure.retryable || ++failures > options_.max_restarts) return failure;
     ++restarts_;
-    const auto pause = std::chrono::milliseconds(100) * (1 << std::min(failures, 7u));
-    log_warn("job " + job_.name(),
-             failure.message + " Restarting from the last checkpoint in " +
-                 format_duration(std::chrono::duration_cast<Duration>(pause)) + ".");
-    std::this_thread::sleep_for(pause);
+    const auto time = std::chrono::milliseconds(100) * (1 << std::min(failures, 7u));
+    log_warn("job " + job_.name(), failure.message + " Restarting from the last checkpoint in " +
+                                       format_duration(std::chrono::duration_cast<Duration>(time)) +
+                                       ".");
+    pause(time);
+    if (cancelled_) {
+      result.outcome = RunResult::Outcome::cancelled;
+      return result;
+    }
     // Until this run has made a checkpoint it begins where it was told to.
     const auto checkpoints = store_->list();
     const bool made_one = !checkpoints.empty() && checkpoints.back().id > newest_at_start;
@@ -282,65 +340,44 @@ void LocalJobRunner::savepoint(const std::string& path, bool stop, Done done) {
   if (!asked) not_running(done);
 }
 
-JobStatus LocalJobRunner::status() const {
-  const std::lock_guard lock(mutex_);
+/// What was counted before this run.
+JobStatus LocalJobRunner::status_when_restored() const {
   JobStatus status;
-  status.restarts = restarts_;
-  if (!deployment_) return status;
-  Coordinator& coordinator = deployment_->coordinator();
-  status.last_checkpoint = coordinator.last_completed();
-  status.checkpoint_age = env_.clock->steady_now() - coordinator.last_completed_at();
   for (const GraphStep& step : job_.graph().steps()) {
     status.steps.push_back({step.name, step.kind, plan_.parallelism_of[step.id], {}, INT64_MAX});
     const StepManifest* base = restore_ ? restore_->manifest.find(step.name) : nullptr;
     if (base != nullptr) status.steps.back().counters = base->counters;
   }
-  for (const auto& task : deployment_->tasks()) {
-    for (const Task::StepView& view : task->steps()) {
-      JobStatus::Step& step = status.steps[view.step->id];
-      for (const auto& [name, value] : view.counters()) step.counters[name] += value;
-      step.watermark_ms = std::min(step.watermark_ms, view.metrics->watermark_ms.load());
+  return status;
+}
+
+JobStatus LocalJobRunner::status() const {
+  const std::lock_guard lock(mutex_);
+  JobStatus status;
+  if (deployment_) {
+    status = status_when_restored();
+    Coordinator& coordinator = deployment_->coordinator();
+    status.last_checkpoint = coordinator.last_completed();
+    status.checkpoint_age = env_.clock->steady_now() - coordinator.last_completed_at();
+    for (const auto& task : deployment_->tasks()) {
+      for (const Task::StepView& view : task->steps()) {
+        JobStatus::Step& step = status.steps[view.step->id];
+        for (const auto& [name, value] : view.counters()) step.counters[name] += value;
+        step.watermark_ms = std::min(step.watermark_ms, view.metrics->watermark_ms.load());
+      }
     }
   }
+  status.restarts = restarts_;
   return status;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<JobRunner>> JobRunner::create(JobFunction function, RunOptions options) {
-  Job job(options.name, options.config);
-  try {
-    function(job);
-    job.check();
-  } catch (const GraphError& e) {
-    return Error{ErrorCode::invalid_argument, std::string("The job's graph is wrong: ") + e.what()};
-  } catch (const ConfigError& e) {
-    return Error{ErrorCode::invalid_argument, e.what()};
-  } catch (const std::exception& e) {
-    return Error{ErrorCode::user_code,
-                 std::string("The job threw while it built its graph: ") + e.what()};
-  }
-  if (const auto unused = job.unused_config(); !unused.empty()) {
-    std::string names;
-    for (const std::string& key : unused) names += (names.empty() ? "" : ", ") + key;
-    return Error{ErrorCode::invalid_argument,
-                 "The job has no setting called " + names + "; check the spelling of --set"};
-  }
+  WEIR_ASSIGN(Job job, build_job(function, options));
   auto runner = std::make_unique<LocalJobRunner>(std::move(job), std::move(options));
   WEIR_TRY(runner->open());
   return std::unique_ptr<JobRunner>(std::move(runner));
-}
-
-Result<RunResult> run(JobFunction function, RunOptions options) {
-  WEIR_ASSIGN(auto runner, JobRunner::create(function, std::move(options)));
-  return runner->run();
-}
-
-int run_main(JobFunction function, RunOptions options) {
-  const auto result = run(function, std::move(options));
-  if (result.ok()) return 0;
-  std::fprintf(stderr, "weir: %s\n", result.error().message.c_str());
-  return 1;
 }
 
 }  // namespace weir

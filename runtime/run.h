@@ -69,6 +69,8 @@ struct RunResult {
   Outcome outcome = Outcome::finished;
   CheckpointId last_checkpoint = 0;
   CheckpointId restored_from = 0;  ///< 0: started fresh
+  /// When it had finished before: the settings it then had.
+  std::map<std::string, std::string> finished_config;
   JobStatus status;
 };
 
@@ -85,6 +87,9 @@ class JobRunner {
   virtual const RunOptions& options() const = 0;
   /// The checkpoint that `run` will start from, or null.
   virtual const Manifest* restored_from() const = 0;
+  /// The state folder holds a job that had ended: `run` does no more than commit what may be left,
+  /// and under other settings nothing.
+  virtual bool already_finished() const = 0;
 
   /// Runs until the job ends, is stopped, or fails for good.
   virtual Result<RunResult> run() = 0;
@@ -104,9 +109,27 @@ class JobRunner {
   virtual JobStatus status() const = 0;
 };
 
+/// Calls `function` and checks the graph it built and the settings it was given. Errors:
+/// invalid_argument, or user_code when the function threw.
+Result<Job> build_job(JobFunction function, const RunOptions& options);
+
 /// Builds, runs and waits. Failures of the graph or the run come back as an Error.
 Result<RunResult> run(JobFunction function, RunOptions options);
-/// The same for a main function: prints a failure to standard error and returns an exit status.
+/// The same for a main function: says on standard error how it ended (see `end_lines`), and returns
+/// an exit status.
 int run_main(JobFunction function, RunOptions options);
+
+/// What all steps together say.
+struct JobTotals {
+  std::uint64_t records = 0;  ///< read by sources
+  std::uint64_t dead_letters = 0;
+  std::int64_t watermark_ms = INT64_MIN;  ///< of the source that is furthest back
+};
+JobTotals totals_of(const JobStatus& status);
+
+/// For people, a sentence a line: how a run ended, how much it read, where its dead letters are,
+/// and how to go on.
+std::vector<std::string> end_lines(const RunResult& result, const std::string& state_dir,
+                                   const std::map<std::string, std::string>& config);
 
 }  // namespace weir

@@ -123,7 +123,7 @@ class Usage(CommandTest):
         self.assertIn("color", error)
 
     def test_missing_input(self):
-        self.weir("run", WORDS, "--set", "input=nothing.txt", "--set", "output=out", status=1)
+        self.weir("run", WORDS, "--set", "input=nothing.txt", "--set", "output=out", status=4)
 
     def test_config_file(self):
         (self.folder / "in.txt").write_text("a b a\n")
