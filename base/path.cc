@@ -1,5 +1,8 @@
-// Paths as text. Pure functions, any thread.
+// Paths as text. Any thread; pure, but for canonical_path.
 #include "weir/base/path.h"
+
+#include <filesystem>
+#include <system_error>
 
 namespace weir {
 namespace {
@@ -31,6 +34,15 @@ std::string_view file_name(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string_view::npos || path.size() == 1) return path;
   return path.substr(slash + 1);
+}
+
+std::string canonical_path(const std::string& path) {
+  if (path.empty()) return path;
+  std::error_code error;  // where the system cannot say, the text has to do
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  const std::filesystem::path whole = error ? std::filesystem::path(path) : absolute;
+  const std::filesystem::path followed = std::filesystem::weakly_canonical(whole, error);
+  return std::string(trim_slashes((error ? whole.lexically_normal() : followed).string()));
 }
 
 }  // namespace weir

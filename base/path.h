@@ -1,4 +1,4 @@
-// Paths of a Storage as text: parts separated by '/', whatever the operating system.
+// Paths of a Storage as text: parts separated by '/', whatever the operating system. Any thread.
 #pragma once
 
 #include <string>
@@ -12,5 +12,8 @@ std::string join_path(std::string_view folder, std::string_view name);
 std::string parent_path(std::string_view path);
 /// The last part of `path`: "b" for "a/b" and for "a/b/".
 std::string_view file_name(std::string_view path);
+/// The one name of a file or folder of the operating system: absolute, without "." and "..", with
+/// symbolic links followed as far as `path` exists. Looks at the file system. Empty stays empty.
+std::string canonical_path(const std::string& path);
 
 }  // namespace weir

@@ -15,6 +15,12 @@ Status write_and_sync(Storage& storage, const std::string& path, std::string_vie
 
 }  // namespace
 
+Status HeldLocks::hold(Storage& storage, const std::string& path) {
+  if (held_.contains(path)) return {};
+  WEIR_ASSIGN(held_[path], storage.lock(path));
+  return {};
+}
+
 Result<std::string> read_file(Storage& storage, const std::string& path,
                               std::uint64_t limit_bytes) {
   WEIR_ASSIGN(const std::unique_ptr<ReadFile> file, storage.open(path));

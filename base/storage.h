@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,6 +41,12 @@ class ReadFile {
   virtual Result<std::size_t> read_at(std::uint64_t offset, char* buffer, std::size_t size) = 0;
 };
 
+/// A lock that is held; its destructor gives it back.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
 /// One entry of a folder listing.
 struct StorageEntry {
   std::string name;  ///< without the folder
@@ -67,6 +74,10 @@ class Storage {
   /// Lists a folder, sorted by name. A missing folder is ErrorCode::not_found.
   virtual Result<std::vector<StorageEntry>> list(const std::string& path) = 0;
   virtual Result<bool> exists(const std::string& path) = 0;
+  /// Takes the lock of file `path`, creating the file when it is missing. Held until the result is
+  /// destroyed or the process ends in any way; while it is held by anybody, in this process or
+  /// another, taking it is ErrorCode::already_exists. Do not rename or remove the file.
+  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 };
 
 /// The operating system's file system.
@@ -86,10 +97,11 @@ class MemoryStorage : public Storage {
   Status sync_dir(const std::string& path) override;
   Result<std::vector<StorageEntry>> list(const std::string& path) override;
   Result<bool> exists(const std::string& path) override;
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 
-  /// Loses power: unsynced bytes are cut at a random place (torn writes) and may read as zeroes
-  /// before it; names that were not made durable appear or vanish at random, a rename as a whole;
-  /// all decided by `seed`. Open files of before fail from now on.
+  /// Loses power: all locks are free; unsynced bytes are cut at a random place (torn writes) and
+  /// may read as zeroes before it; names that were not made durable appear or vanish at random, a
+  /// rename as a whole; all decided by `seed`. Open files of before fail from now on.
   void crash(std::uint64_t seed);
   /// From now on at most this many bytes fit in all; over that, appends return disk_full.
   void set_capacity(std::uint64_t bytes);
@@ -100,6 +112,17 @@ class MemoryStorage : public Storage {
  private:
   struct State;
   std::shared_ptr<State> state_;  // shared with open files, which may outlive this
+};
+
+/// The locks that one process holds, until this goes away. One thread at a time.
+class HeldLocks {
+ public:
+  /// Takes the lock of `path` unless it is held here already.
+  Status hold(Storage& storage, const std::string& path);
+  void release_all() { held_.clear(); }
+
+ private:
+  std::map<std::string, std::unique_ptr<FileLock>> held_;  // by path
 };
 
 /// Reads a whole file. Refuses more than `limit_bytes`.

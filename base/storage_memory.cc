@@ -4,6 +4,7 @@
 // opened before a crash belong to an earlier `epoch` and refuse every call after it.
 #include <algorithm>
 #include <mutex>
+#include <set>
 
 #include "weir/base/memory_disk.h"
 #include "weir/base/storage.h"
@@ -18,6 +19,7 @@ struct SharedDisk {
   MemoryDisk disk;
   std::shared_ptr<const Fault> fault;  // shared with the calls that are under way
   std::uint64_t epoch = 0;
+  std::set<std::string> locked;  // paths; emptied by a crash
 
   /// Asks the fault function; the answer is the operation's result when it is an error.
   Status check_fault(std::string_view operation, const std::string& path) {
@@ -110,6 +112,21 @@ class MemoryReadFile : public ReadFile {
   std::uint64_t size_;
 };
 
+class MemoryFileLock : public FileLock {
+ public:
+  MemoryFileLock(std::shared_ptr<SharedDisk> disk, std::string path)
+      : disk_(std::move(disk)), path_(std::move(path)), epoch_(disk_->epoch) {}
+  ~MemoryFileLock() override {
+    const std::lock_guard lock(disk_->mutex);
+    if (disk_->epoch == epoch_) disk_->locked.erase(path_);
+  }
+
+ private:
+  std::shared_ptr<SharedDisk> disk_;
+  std::string path_;
+  std::uint64_t epoch_;
+};
+
 }  // namespace
 
 struct MemoryStorage::State : SharedDisk {
@@ -186,9 +203,21 @@ Result<bool> MemoryStorage::exists(const std::string& path) {
   });
 }
 
+Result<std::unique_ptr<FileLock>> MemoryStorage::lock(const std::string& path) {
+  using Lock = std::unique_ptr<FileLock>;
+  return state_->run("lock", path, [&](MemoryDisk& disk, const std::string& name) -> Result<Lock> {
+    if (!disk.exists(name)) WEIR_TRY(disk.create(name));
+    if (!state_->locked.insert(name).second) {
+      return Error{ErrorCode::already_exists, "cannot lock " + path + ": it is locked already"};
+    }
+    return Lock(std::make_unique<MemoryFileLock>(state_, name));
+  });
+}
+
 void MemoryStorage::crash(std::uint64_t seed) {
   const std::lock_guard lock(state_->mutex);
   ++state_->epoch;
+  state_->locked.clear();
   state_->disk.crash(seed);
 }
 

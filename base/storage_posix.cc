@@ -2,6 +2,7 @@
 // descriptor each. Any thread may use the storage and a ReadFile, one at a time an AppendFile.
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -164,6 +165,16 @@ class PosixReadFile : public ReadFile {
   std::uint64_t size_;
 };
 
+/// By flock(2): the kernel gives it back however the process ends.
+class PosixFileLock : public FileLock {
+ public:
+  explicit PosixFileLock(int fd) : fd_(fd) {}
+  ~PosixFileLock() override { ::close(fd_); }
+
+ private:
+  int fd_;
+};
+
 class PosixStorage : public Storage {
  public:
   Result<std::unique_ptr<AppendFile>> create(const std::string& path) override {
@@ -255,6 +266,19 @@ class PosixStorage : public Storage {
     if (::stat(path.c_str(), &info) == 0) return true;
     if (errno == ENOENT || errno == ENOTDIR) return false;
     return failure("look for", path, errno);
+  }
+
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
+    const int fd = open_retrying(path, O_RDWR | O_CREAT);
+    if (fd < 0) return failure("create", path, errno);
+    auto held = std::make_unique<PosixFileLock>(fd);
+    int error = 0;
+    do {
+      error = ::flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    } while (error == EINTR);
+    if (error == 0) return std::unique_ptr<FileLock>(std::move(held));
+    if (error != EWOULDBLOCK) return failure("lock", path, error);
+    return Error{ErrorCode::already_exists, "cannot lock " + path + ": it is locked already"};
   }
 };
 

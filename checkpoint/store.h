@@ -1,6 +1,7 @@
 // The folder in which one job keeps its checkpoints:
 //
 //   STATE/
+//     identity                  tells it from all others: identity := id "\n" path "\n"
 //     lock                      held (flock) by the process that runs the job
 //     checkpoints/NNNNNNNN.json manifests, one a checkpoint, zero-padded id
 //     runs/STEP-SUBTASK-ID-ATTEMPT-NUMBER-KIND.sst   run files, shared between checkpoints
@@ -30,6 +31,12 @@ struct CheckpointSummary {
   std::string problem;  ///< why it cannot be read, or empty
 };
 
+/// Tells state folders apart. A folder that is moved stays the same; a copy is another one.
+struct StateIdentity {
+  std::string id;    ///< random
+  std::string path;  ///< where it lies, for people
+};
+
 class CheckpointStore {
  public:
   /// Opens or creates the store in `root`.
@@ -38,6 +45,8 @@ class CheckpointStore {
   const std::string& root() const { return root_; }
   std::string runs_folder() const { return root_ + "/runs"; }
   Storage& storage() { return storage_; }
+  /// Of this folder; made from `seed` when it has none yet. Only for the holder of the state lock.
+  Result<StateIdentity> identity(std::uint64_t seed);
 
   /// Makes checkpoint `manifest` exist: syncs the folder of runs, writes the manifest atomically.
   /// Refuses an id that is not above every existing one (a second writer, or a bug).

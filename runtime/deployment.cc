@@ -202,6 +202,8 @@ void Deployment::connect() {
 }
 
 Status Deployment::prepare_sinks(const RestorePoint* restore) {
+  WEIR_CHECK(options_.locks != nullptr, "whoever deploys a job holds the locks of its sinks");
+  WEIR_ASSIGN(const StateIdentity state, store_.identity(env_.seed));
   for (const GraphStep& step : graph_.steps()) {
     if (!step.sink) continue;
     std::vector<std::string> live;
@@ -218,7 +220,10 @@ Status Deployment::prepare_sinks(const RestorePoint* restore) {
                               0,
                               plan_.parallelism_of[step.id],
                               coordinator_->last_completed() + 1,
-                              restore != nullptr};
+                              restore != nullptr,
+                              restore ? restore->manifest.id : 0,
+                              {state.id, state.path, options_.temporary_state},
+                              options_.locks};
     if (Status status = step.sink->prepare(context, live); !status.ok()) {
       return Error{status.error().code, "Sink '" + step.name + "': " + status.error().message,
                    status.error().retryable};

@@ -21,6 +21,8 @@ struct DeploymentOptions {
   std::string job_version;
   std::size_t channel_capacity = 8;  ///< batches
   Duration batch_timeout{2};
+  bool temporary_state = false;  ///< the state folder ends with the process
+  HeldLocks* locks = nullptr;    ///< of the process, for its sinks; not null
   /// Makes a channel; tests put one that is full at random moments here.
   std::function<std::unique_ptr<Channel>(std::size_t capacity)> make_channel = make_local_channel;
 };

@@ -111,6 +111,7 @@ class LocalJobRunner final : public JobRunner {
   std::optional<RestorePoint> restore_;
   Plan plan_;
   JobIdentity identity_;
+  HeldLocks locks_;  // of sinks; kept between attempts, so that nobody comes in between
 
   mutable std::mutex mutex_;  // guards deployment_ and worker_ against requests from other threads
   std::unique_ptr<Deployment> deployment_;
@@ -177,6 +178,8 @@ Status LocalJobRunner::begin_attempt() {
   if (already_finished_) options.coordinator.checkpoints.interval = std::chrono::hours(24);
   options.job_version = options_.job_version;
   options.batch_timeout = options_.batch_timeout;
+  options.temporary_state = temporary_ != nullptr;
+  options.locks = &locks_;
   WEIR_ASSIGN(auto deployment, Deployment::create(job_.graph(), plan_, identity_, options, env_,
                                                   *store_, restore_ ? &*restore_ : nullptr));
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());

@@ -98,6 +98,7 @@ Status Simulation::start(const std::string& from) {
   options.coordinator.max_dead_letter_share = options_.max_dead_letter_share;
   options.coordinator.replay_only = options_.replay_only;
   options.channel_capacity = options_.channel_capacity;
+  options.locks = &locks_;
   options.make_channel = [this](std::size_t capacity) {
     return make_chaos_channel(capacity, options_.channel_full, random_, in_flight_);
   };
@@ -111,6 +112,7 @@ void Simulation::kill() {
   io_.drop();
   if (deployment_) deployment_->abandon();
   deployment_.reset();
+  locks_.release_all();
 }
 
 void Simulation::pass_time(std::chrono::milliseconds by) {

@@ -20,6 +20,14 @@
 namespace weir {
 
 struct Environment;
+class HeldLocks;
+
+/// The state folder of a run, which owns what the run stages.
+struct SinkOwner {
+  std::string id;          ///< random; that of no other state folder
+  std::string path;        ///< for people
+  bool temporary = false;  ///< it ends with the process: nobody can ever resume from it
+};
 
 /// Tells a sink who is asking.
 struct SinkContext {
@@ -32,6 +40,10 @@ struct SinkContext {
   std::uint32_t parallelism = 1;
   std::uint64_t first_checkpoint = 1;  ///< id of the first checkpoint this attempt may complete
   bool restored = false;               ///< the job was restored from a checkpoint
+  // For `prepare` only:
+  std::uint64_t restored_checkpoint = 0;  ///< its id, if so
+  SinkOwner owner{};
+  HeldLocks* locks = nullptr;  ///< what is locked through it stays so until the process ends
 };
 
 /// Something to make visible once its checkpoint is complete. Opaque to the engine.
@@ -68,8 +80,9 @@ class Sink {
   using Record = T;
   virtual ~Sink() = default;
   /// Checks and prepares the destination once per attempt, before any subtask opens, on an I/O
-  /// thread: creates folders, removes what dead attempts left staged. `live` are all committables
-  /// and carried-over items of the restored checkpoint, which must be kept.
+  /// thread: creates folders, refuses what other runs own, removes what dead attempts left staged.
+  /// `live` are all committables and carried-over items of the restored checkpoint, which must be
+  /// kept. The engine adds the name of the step to errors.
   virtual Status prepare(const SinkContext& context,
                          const std::vector<std::string>& live) const = 0;
   /// `carried_over` are the items of earlier subtasks that fall to this one.

@@ -61,7 +61,9 @@ Status SinkCommitter::finished(std::size_t count, Status status) {
     failures_ = 0;
     return start();
   }
-  if (!status.error().retryable) return status;
+  if (!status.error().retryable) {
+    return Error{status.error().code, "Sink '" + step_ + "': " + status.error().message, false};
+  }
   // The checkpoint holds what is staged, so waiting loses nothing.
   ++failures_;
   const auto pause = std::chrono::milliseconds(100) * (1 << std::min(failures_, 6));

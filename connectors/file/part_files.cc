@@ -2,89 +2,25 @@
 #include "weir/connectors/file/part_files.h"
 
 #include <algorithm>
-#include <charconv>
-#include <filesystem>
-#include <set>
 
 #include "weir/base/bytes.h"
 #include "weir/base/failpoint.h"
 #include "weir/base/path.h"
+#include "weir/connectors/file/part_owner.h"
 
 namespace weir::file::detail {
 namespace {
 
-constexpr std::string_view kPart = "part-";
+constexpr std::uint64_t kFormat = 2;
 
-/// The checkpoint in the name of a committed file; nothing when the name is none.
-std::optional<std::uint64_t> checkpoint_of(std::string_view name) {
-  if (!name.starts_with(kPart)) return std::nullopt;
-  name.remove_prefix(kPart.size());
-  std::uint64_t checkpoint = 0;
-  const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), checkpoint);
-  if (error != std::errc()) return std::nullopt;
-  return checkpoint;
-}
-
-/// Committed files may be there only if this job's own past put them there.
-Status refuse_foreign(const SinkContext& context, const std::string& folder,
-                      const std::set<std::string>& live) {
-  WEIR_ASSIGN(const std::vector<StorageEntry> entries, context.env->storage->list(folder));
-  for (const StorageEntry& entry : entries) {
-    const auto checkpoint = checkpoint_of(entry.name);
-    if (!checkpoint || live.contains(entry.name)) continue;
-    if (!context.restored) {
-      return Error{ErrorCode::already_exists,
-                   "sink '" + context.step + "': " + folder +
-                       " already holds output of another "
-                       "run (" +
-                       entry.name +
-                       "); choose another folder, remove it, or resume that run "
-                       "with its --state",
-                   false};
-    }
-    if (*checkpoint >= context.first_checkpoint) {
-      return Error{ErrorCode::already_exists,
-                   "sink '" + context.step + "': " + folder + " already holds " + entry.name +
-                       ", written after the checkpoint that the job resumes from; resume from the "
-                       "newest checkpoint, or choose another folder",
-                   false};
-    }
-  }
-  return {};
-}
-
-Status remove_dead(Storage& storage, const std::string& staging,
-                   const std::set<std::string>& live) {
-  WEIR_ASSIGN(const std::vector<StorageEntry> entries, storage.list(staging));
-  for (const StorageEntry& entry : entries) {
-    if (!live.contains(entry.name)) WEIR_TRY(storage.remove(join_path(staging, entry.name)));
-  }
-  return {};
-}
-
-Status make_folders(const SinkContext& context, const std::string& folder) {
-  Storage& storage = *context.env->storage;
-  const std::string staging = staging_folder(folder);
-  const std::string probe = join_path(staging, "probe-" + context.attempt);
-  Status made = storage.make_dirs(staging);
-  if (made.ok()) {
-    Result<std::unique_ptr<AppendFile>> file = storage.create(probe);
-    made = file.ok() ? (*file)->close() : Status(file.error());
-  }
-  if (made.ok()) made = storage.remove(probe);
-  if (made.ok()) made = storage.sync_dir(parent_path(folder));
-  if (made.ok()) made = storage.sync_dir(folder);
-  if (made.ok()) return {};
-  Error error = made.error();
-  error.message =
-      "sink '" + context.step + "' cannot write to folder " + folder + ": " + error.message;
-  return error;
+std::string name_of(const PartItem& item) {
+  return item.final_name.empty() ? ".staging/" + item.staged_name : item.final_name;
 }
 
 Error lost(const std::string& folder, const PartItem& item, const std::string& what) {
   return {ErrorCode::corrupt,
           "output is lost: " + what + ", so " + std::to_string(item.size_bytes) + " bytes of " +
-              join_path(folder, item.final_name) +
+              join_path(folder, name_of(item)) +
               " cannot be committed; restore that file, or start the job anew with another folder",
           false};
 }
@@ -127,6 +63,46 @@ Status check_copied(Storage& storage, const std::string& staged, const std::stri
                false};
 }
 
+/// The checkpoint was taken with another output folder, which shows the file.
+Result<bool> visible_elsewhere(Storage& storage, const std::string& folder, const PartItem& item) {
+  if (item.final_name.empty() || item.folder == canonical_path(folder)) return false;
+  return storage.exists(join_path(item.folder, item.final_name));
+}
+
+Error gone_elsewhere(const std::string& folder, const PartItem& item) {
+  return {ErrorCode::not_found,
+          "the checkpoint was taken when the job wrote to folder " + item.folder + ", and " +
+              std::to_string(item.size_bytes) +
+              " bytes of its output were staged there, which are no longer in " +
+              join_path(staging_folder(item.folder), item.staged_name) +
+              "; since then that run has gone on or was removed, so to go on in folder " + folder +
+              " take a savepoint with --stop, or a newer one, and restore that",
+          false};
+}
+
+/// Sees to it that a file of the restored checkpoint is there to be committed. When the job writes
+/// to another folder now, what was staged in the old one is copied; what the old one shows stays
+/// there.
+Status bring(Storage& storage, const std::string& folder, const PartItem& item) {
+  const std::string staged = join_path(staging_folder(folder), item.staged_name);
+  WEIR_ASSIGN(const bool waiting, storage.exists(staged));
+  if (waiting) return {};
+  if (!item.final_name.empty()) {
+    WEIR_ASSIGN(const bool done, storage.exists(join_path(folder, item.final_name)));
+    if (done) return {};
+  }
+  if (item.folder == canonical_path(folder)) {
+    return lost(folder, item, staged + " is gone");
+  }
+  WEIR_ASSIGN(const bool visible, visible_elsewhere(storage, folder, item));
+  if (visible) return {};
+  const std::string old = join_path(staging_folder(item.folder), item.staged_name);
+  WEIR_ASSIGN(const bool there, storage.exists(old));
+  if (!there) return gone_elsewhere(folder, item);
+  WEIR_TRY(copy_part(storage, old, staged + ".part", item.size_bytes));
+  return storage.rename(staged + ".part", staged);
+}
+
 /// Renames one file; says in `left` what remains to be removed once the name is durable.
 Status publish(Storage& storage, const std::string& folder, const PartItem& item,
                std::vector<std::string>& left) {
@@ -139,7 +115,10 @@ Status publish(Storage& storage, const std::string& folder, const PartItem& item
     left.push_back(staged);
   }
   if (done) return {};
-  if (!waiting) return lost(folder, item, "neither it nor " + staged + " exists");
+  if (!waiting) {
+    WEIR_ASSIGN(const bool elsewhere, visible_elsewhere(storage, folder, item));
+    return elsewhere ? Status() : lost(folder, item, staged + " is gone");
+  }
   WEIR_ASSIGN(const std::uint64_t size, size_of(storage, staged));
   if (size == item.size_bytes) return storage.rename(staged, target);
   if (size < item.size_bytes) {
@@ -156,10 +135,11 @@ Status publish(Storage& storage, const std::string& folder, const PartItem& item
 std::string PartItem::encode() const {
   std::string bytes;
   ByteWriter writer(bytes);
-  writer.varint(1);
+  writer.varint(kFormat);
   writer.string(staged_name);
   writer.string(final_name);
   writer.varint(size_bytes);
+  writer.string(folder);
   return bytes;
 }
 
@@ -170,20 +150,12 @@ Result<PartItem> PartItem::decode(std::string_view bytes) {
   item.staged_name = reader.string();
   item.final_name = reader.string();
   item.size_bytes = reader.varint();
-  if (version == 1 && !reader.failed() && reader.at_end()) return item;
+  item.folder = reader.string();
+  if (version == kFormat && !reader.failed() && reader.at_end()) return item;
   return Error{ErrorCode::incompatible,
                "the checkpoint names output of a file sink in a form that this version of Weir "
                "does not know",
                false};
-}
-
-std::string absolute_folder(const std::string& folder) {
-  if (folder.empty()) return folder;
-  std::error_code error;  // without a working folder the path stays relative
-  const std::filesystem::path whole = std::filesystem::absolute(folder, error);
-  std::string path = (error ? std::filesystem::path(folder) : whole).lexically_normal().string();
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path;
 }
 
 std::string staging_folder(const std::string& folder) { return join_path(folder, ".staging"); }
@@ -191,18 +163,21 @@ std::string staging_folder(const std::string& folder) { return join_path(folder,
 Status prepare_parts(const SinkContext& context, const std::string& folder,
                      const std::vector<std::string>& live) {
   if (folder.empty()) {
-    return Error{ErrorCode::invalid_argument,
-                 "sink '" + context.step + "' has no folder; set .path", false};
+    return Error{ErrorCode::invalid_argument, "it has no folder; set .path", false};
   }
-  std::set<std::string> staged, committed;
+  PartNames names;
+  std::vector<PartItem> items;
   for (const std::string& bytes : live) {
-    WEIR_ASSIGN(const PartItem item, PartItem::decode(bytes));
-    staged.insert(item.staged_name);
-    committed.insert(item.final_name);
+    WEIR_ASSIGN(PartItem item, PartItem::decode(bytes));
+    names.staged.insert(item.staged_name);
+    if (!item.final_name.empty()) names.committed.insert(item.final_name);
+    items.push_back(std::move(item));
   }
-  WEIR_TRY(make_folders(context, folder));
-  WEIR_TRY(refuse_foreign(context, folder, committed));
-  return remove_dead(*context.env->storage, staging_folder(folder), staged);
+  Storage& storage = *context.env->storage;
+  WEIR_TRY(own_folder(context, folder, names));
+  for (const PartItem& item : items) WEIR_TRY(bring(storage, folder, item));
+  if (!items.empty()) WEIR_TRY(storage.sync_dir(staging_folder(folder)));
+  return remove_dead(storage, folder, names);
 }
 
 Status commit_parts(Storage& storage, const std::string& folder,

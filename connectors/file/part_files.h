@@ -15,7 +15,12 @@
 // recorded part when there is more. That needs neither truncation nor appending from the storage,
 // and no byte is written twice unless there was a crash.
 //
-//   item := varint 1, string staged name, string final name (empty: carried over), varint size
+//   item := varint 2, string staged name, string final name (empty: carried over), varint size,
+//           string DIR
+//
+// Who may write to DIR: part_owner.h. A checkpoint may be restored into another folder than its
+// output lies in: then what DIR shows stays there, what DIR stages is copied, and DIR is not
+// touched.
 //
 // Called on I/O threads, for one sink by one thread at a time.
 #pragma once
@@ -36,20 +41,17 @@ struct PartItem {
   std::string staged_name;
   std::string final_name;
   std::uint64_t size_bytes = 0;
+  std::string folder;  ///< its canonical path when the item was made
 
   std::string encode() const;
   static Result<PartItem> decode(std::string_view bytes);
 };
 
-/// The absolute form of `folder`, without "." and "..", so that two spellings of one folder are
-/// equal. Symbolic links are not followed. Empty stays empty.
-std::string absolute_folder(const std::string& folder);
-
 /// DIR/.staging
 std::string staging_folder(const std::string& folder);
 
-/// Creates the folders, shows that they can be written, refuses the output of another run, and
-/// removes staged files that none of `live` names.
+/// Creates the folder, shows that it can be written, refuses that of another run, sees to it that
+/// all of `live` can be committed, and removes staged files that none of it names.
 Status prepare_parts(const SinkContext& context, const std::string& folder,
                      const std::vector<std::string>& live);
 

@@ -84,6 +84,7 @@ PartWriter::PartWriter(const SinkContext& context, PartOptions options,
                        const std::vector<std::string>& carried_over)
     : context_(context),
       options_(std::move(options)),
+      canonical_folder_(canonical_path(options_.folder)),
       adopted_(carried_over),
       carried_over_(carried_over) {}
 
@@ -135,11 +136,12 @@ Result<Staged> PartWriter::stage(std::uint64_t checkpoint, bool last) {
   for (const std::string& bytes : adopted_) {
     WEIR_ASSIGN(PartItem item, PartItem::decode(bytes));
     item.final_name = final_name();
+    item.folder = canonical_folder_;
     staged.committables.push_back(item.encode());
   }
   for (const std::shared_ptr<StagedFile>& file : closed_) {
     staged.committables.push_back(
-        PartItem{file->name(), final_name(), file->size_bytes()}.encode());
+        PartItem{file->name(), final_name(), file->size_bytes(), canonical_folder_}.encode());
     unfinished_.push_back(file);
   }
   for (const std::shared_ptr<StagedFile>& file : unfinished_) {
@@ -149,7 +151,8 @@ Result<Staged> PartWriter::stage(std::uint64_t checkpoint, bool last) {
   closed_.clear();
   carried_over_.clear();
   if (current_) {
-    carried_over_.push_back(PartItem{current_->name(), "", current_->size_bytes()}.encode());
+    carried_over_.push_back(
+        PartItem{current_->name(), "", current_->size_bytes(), canonical_folder_}.encode());
     staged.durable.push_back([file = current_] { return file->make_durable(false); });
   }
   return staged;

@@ -84,6 +84,7 @@ class PartWriter {
 
   SinkContext context_;
   PartOptions options_;
+  std::string canonical_folder_;
   std::uint64_t next_file_ = 0;
   std::shared_ptr<StagedFile> current_;  // shared with what makes it durable
   SteadyTime opened_at_{};

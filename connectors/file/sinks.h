@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "weir/base/json.h"
+#include "weir/base/path.h"
 #include "weir/connectors/file/csv_text.h"
 #include "weir/connectors/file/options.h"
 #include "weir/connectors/file/part_writer.h"
@@ -83,7 +84,7 @@ class FileSink final : public Sink<T> {
     return commit_parts(*context.env->storage, options_.folder, committables);
   }
   std::string destination() const override {
-    const std::string folder = absolute_folder(options_.folder);
+    const std::string folder = canonical_path(options_.folder);
     return folder.empty() ? folder : "folder " + folder;
   }
   std::string describe() const override {

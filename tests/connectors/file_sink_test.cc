@@ -1,6 +1,9 @@
 // The file sink: what a reader of its folder sees, always, whatever is cut off, and when.
 #include <gmock/gmock.h>
 
+#include <unistd.h>
+
+#include <filesystem>
 #include <optional>
 #include <set>
 
@@ -41,14 +44,37 @@ Strings lines_of(World& world, const std::string& folder = kFolder) {
   return lines;
 }
 
+/// Output in `.staging`.
+Strings staged(World& world, const std::string& folder = kFolder) {
+  Strings names;
+  for (const StorageEntry& entry : world.storage.list(folder + "/.staging").value()) {
+    if (entry.name != "lock" && entry.name != "owner") names.push_back(entry.name);
+  }
+  return names;
+}
+
 /// One attempt of a job with one subtask of this sink: the engine's half of the protocol.
 class Attempt {
  public:
   Attempt(World& world, std::string name, std::optional<Saved> from, SinkOptions options)
       : sink_(text_sink(std::move(options))), saved_(from.value_or(Saved())) {
-    context_ = {&world.env, "job", "run",         std::move(name), "alerts",
-                0,          1,     saved_.id + 1, from.has_value()};
+    context_.env = &world.env;
+    context_.job = "job";
+    context_.run_id = "run";
+    context_.attempt = std::move(name);
+    context_.step = "alerts";
+    context_.first_checkpoint = saved_.id + 1;
+    context_.restored = from.has_value();
+    context_.restored_checkpoint = saved_.id;
+    context_.owner = {"ours", "/state", false};
+    context_.locks = &locks_;
     written_ = saved_.lines;
+  }
+  /// Runs in another state folder than /state.
+  Attempt& in(const std::string& state, const std::string& run = "run", bool temporary = false) {
+    context_.owner = {"id of " + state, state, temporary};
+    context_.run_id = run;
+    return *this;
   }
 
   Status start() {
@@ -80,9 +106,12 @@ class Attempt {
 
   SinkWriter<std::string>& writer() { return *writer_; }
   const Sink<std::string>& sink() { return *sink_; }
-  const SinkContext& context() { return context_; }
+  SinkContext& context() { return context_; }
+  /// As the end of the process does.
+  void release() { locks_.release_all(); }
 
  private:
+  HeldLocks locks_;  // of a process of its own
   std::shared_ptr<Sink<std::string>> sink_;
   SinkContext context_;
   Saved saved_;
@@ -155,7 +184,7 @@ TEST(FileSink, AFileCarriedOverSurvivesACrashWithoutWhatCameLater) {
   ASSERT_TRUE(again.write("again").ok());
   ASSERT_TRUE(again.checkpoint(2, true, saved).ok());
   EXPECT_THAT(lines_of(world), ElementsAre("kept", "again"));
-  EXPECT_THAT(world.storage.list(std::string(kFolder) + "/.staging").value(), SizeIs(0));
+  EXPECT_THAT(staged(world), SizeIs(0));
 }
 
 TEST(FileSink, ACheckpointAnswersForTheFilesOfOneThatFailed) {
@@ -173,21 +202,35 @@ TEST(FileSink, ACheckpointAnswersForTheFilesOfOneThatFailed) {
 TEST(FileSink, RefusesTheOutputOfAnotherRun) {
   World world;
   std::optional<Saved> saved;
-  Attempt first(world, "a", std::nullopt, immediate());
-  ASSERT_TRUE(first.start().ok());
-  ASSERT_TRUE(first.write("one").ok());
-  ASSERT_TRUE(first.checkpoint(1, false, saved).ok());
-  const Saved old = *saved;
-  ASSERT_TRUE(first.write("two").ok());
-  ASSERT_TRUE(first.checkpoint(2, false, saved).ok());
-
-  Attempt other(world, "b", std::nullopt, immediate());
-  EXPECT_THAT(other.start().error().message,
-              HasSubstr("already holds output of another run (part-1-0-0.txt); choose another"));
+  Saved old;
+  {
+    Attempt first(world, "a", std::nullopt, immediate());
+    ASSERT_TRUE(first.start().ok());
+    ASSERT_TRUE(first.write("one").ok());
+    ASSERT_TRUE(first.checkpoint(1, false, saved).ok());
+    old = *saved;
+    for (std::uint64_t id = 2; id <= 3; ++id) {
+      ASSERT_TRUE(first.write("two").ok());
+      ASSERT_TRUE(first.checkpoint(id, false, saved).ok());
+    }
+  }
+  EXPECT_EQ(Attempt(world, "b", std::nullopt, immediate()).start().error().message,
+            "folder /out/alerts already holds output of the run with state folder /state "
+            "(part-1-0-0.txt); resume that run with its --state, choose another output folder, or, "
+            "if that output is not wanted, remove its files");
+  // The id of the next checkpoint is no measure: it is above all in the state folder.
   Attempt back(world, "c", old, immediate());
-  EXPECT_THAT(back.start().error().message, HasSubstr("already holds part-2-0-0.txt"));
-  Attempt right(world, "d", saved, immediate());
-  EXPECT_TRUE(right.start().ok());
+  back.context().first_checkpoint = 4;
+  EXPECT_EQ(
+      back.start().error().message,
+      "folder /out/alerts already holds part-2-0-0.txt and 1 more files of checkpoints after "
+      "1, from which the job resumes, so that their records would come out twice; resume from "
+      "the newest checkpoint, choose another output folder, or move all files of later "
+      "checkpoints out of this one");
+  back.release();
+  EXPECT_THAT(Attempt(world, "d", saved, immediate()).in("/x", "other run").start().error().message,
+              HasSubstr("already holds output of the run with state folder /state"));
+  EXPECT_TRUE(Attempt(world, "e", saved, immediate()).start().ok());
 }
 
 TEST(FileSink, SaysWhatIsLost) {
@@ -226,32 +269,188 @@ TEST(FileSink, TwoOfOneJobMayNotShareAFolder) {
                     HasSubstr("give each its own")));
   EXPECT_THAT(two_sinks("/out/./x/../a", "/out//a/"), HasSubstr("folder /out/a,"));
   EXPECT_THAT(two_sinks("out", "./out"), HasSubstr("sink 'some'"));
+  const std::string folder = testing::TempDir() + "weir_sinks_" + std::to_string(::getpid());
+  std::filesystem::create_directories(folder + "/real");
+  std::filesystem::create_directory_symlink("real", folder + "/link");
+  EXPECT_THAT(two_sinks(folder + "/real/a", folder + "/link/a"), HasSubstr("sink 'some'"));
+  EXPECT_EQ(two_sinks(folder + "/real", folder + "/link/a"), "");
+  std::filesystem::remove_all(folder);
 }
 
 TEST(FileSink, NeverReplacesWhatAnotherOneWrites) {
   World world;
-  Attempt one(world, "a", std::nullopt, immediate()), two(world, "a", std::nullopt, immediate());
-  ASSERT_TRUE(one.start().ok());
-  ASSERT_TRUE(two.start().ok());
-  ASSERT_TRUE(one.write("one").ok());
-  EXPECT_THAT(two.write("two").error().message, HasSubstr("a-0-0.txt is being written already"));
-
-  Attempt three(world, "c", std::nullopt, immediate());
-  const Staged first = one.writer().stage(1, false).value();
-  for (const auto& work : first.durable) ASSERT_TRUE(work().ok());
-  // Started before the first one commits, it gives its file the same name.
-  ASSERT_TRUE(three.sink().prepare(three.context(), first.committables).ok());
-  auto writer = three.sink().open(three.context(), {}).value();
-  Batch<std::string> batch;
-  batch.push("three", std::int64_t{0});
-  ASSERT_TRUE(writer->write(batch).ok());
-  const Staged third = writer->stage(1, false).value();
-  for (const auto& work : third.durable) ASSERT_TRUE(work().ok());
-  ASSERT_TRUE(one.sink().commit(one.context(), first.committables).ok());
-  EXPECT_THAT(three.sink().commit(three.context(), third.committables).error().message,
+  const auto taken = [&world](const std::string& path) {
+    ASSERT_TRUE(write_file_atomically(world.storage, std::string(kFolder) + "/" + path, "x").ok());
+  };
+  Attempt attempt(world, "a", std::nullopt, immediate());
+  ASSERT_TRUE(attempt.start().ok());
+  taken(".staging/a-0-0.txt");
+  EXPECT_THAT(attempt.write("one").error().message,
+              HasSubstr("a-0-0.txt is being written already"));
+  Attempt again(world, "b", std::nullopt, immediate());
+  attempt.release();
+  ASSERT_TRUE(again.start().ok());
+  ASSERT_TRUE(again.write("one").ok());
+  const Staged staged = again.writer().stage(1, false).value();
+  for (const auto& work : staged.durable) ASSERT_TRUE(work().ok());
+  taken("part-1-0-0.txt");
+  EXPECT_THAT(again.sink().commit(again.context(), staged.committables).error().message,
               HasSubstr("part-1-0-0.txt exists already, but was not written by this sink"));
+  EXPECT_THAT(weir::file::staged(world), ElementsAre("b-0-0.txt"));
+}
+
+TEST(FileSinkOwner, TheSameStateFolderBeginsAnewInSilence) {
+  World world;
+  {
+    Attempt killed(world, "a", std::nullopt, immediate());
+    ASSERT_TRUE(killed.start().ok());
+    ASSERT_TRUE(killed.write("never seen").ok());
+  }
+  EXPECT_THAT(staged(world), ElementsAre("a-0-0.txt"));
+  std::optional<Saved> saved;
+  Attempt again(world, "b", std::nullopt, immediate());
+  ASSERT_TRUE(again.start().ok());
+  EXPECT_THAT(staged(world), SizeIs(0));
+  ASSERT_TRUE(again.write("one").ok());
+  ASSERT_TRUE(again.checkpoint(1, true, saved).ok());
   EXPECT_THAT(lines_of(world), ElementsAre("one"));
-  EXPECT_TRUE(world.storage.exists(std::string(kFolder) + "/.staging/c-0-0.txt").value());
+}
+
+TEST(FileSinkOwner, AnotherStateFolderIsRefusedWhatIsStaged) {
+  World world;
+  {
+    Attempt killed(world, "a", std::nullopt, immediate());
+    ASSERT_TRUE(killed.start().ok());
+    ASSERT_TRUE(killed.write("one").ok());
+  }
+  for (const bool temporary : {false, true}) {
+    Attempt other(world, "b", std::nullopt, immediate());
+    EXPECT_EQ(other.in("/x", "other run", temporary).start().error().message,
+              "folder /out/alerts belongs to the run with state folder /state, which has staged 1 "
+              "file there (/out/alerts/.staging/a-0-0.txt) that it may still commit; resume that "
+              "run with its --state, choose another output folder, or, if that output is not "
+              "wanted, remove folder /out/alerts");
+    EXPECT_THAT(staged(world), ElementsAre("a-0-0.txt"));
+  }
+  EXPECT_TRUE(Attempt(world, "c", std::nullopt, immediate()).start().ok());
+  // Now nothing is staged any more.
+  EXPECT_TRUE(Attempt(world, "d", std::nullopt, immediate()).in("/x", "other run").start().ok());
+}
+
+TEST(FileSinkOwner, WhoeverWritesHasTheFolderForItself) {
+  World world;
+  Attempt one(world, "a", std::nullopt, immediate());
+  ASSERT_TRUE(one.start().ok());
+  const auto message = [&world](const std::string& state, bool temporary) {
+    Attempt two(world, "b", std::nullopt, immediate());
+    const Status started = two.in(state, "other run", temporary).start();
+    return started.ok() ? std::string() : started.error().message;
+  };
+  EXPECT_EQ(message("/x", false),
+            "folder /out/alerts is being written to by the run with state folder /state; choose "
+            "another output folder, or stop that run first");
+  EXPECT_THAT(message("/x", true), HasSubstr("is being written to by"));
+  Attempt twin(world, "b", std::nullopt, immediate());
+  EXPECT_EQ(twin.start().error().message,
+            "another sink of this job writes to folder /out/alerts; give each sink a folder of its "
+            "own");
+  ASSERT_TRUE(one.start().ok()) << "a second attempt of one process";
+  one.release();
+  EXPECT_EQ(message("/x", false), "");
+}
+
+TEST(FileSinkOwner, WhatARunWithoutAStateFolderStagedIsNobodys) {
+  World world;
+  {
+    Attempt killed(world, "a", std::nullopt, immediate());
+    ASSERT_TRUE(killed.in("/tmp/weir-1", "run 1", true).start().ok());
+    ASSERT_TRUE(killed.write("never seen").ok());
+  }
+  EXPECT_TRUE(Attempt(world, "b", std::nullopt, immediate()).in("/x", "run 2").start().ok());
+  EXPECT_THAT(staged(world), SizeIs(0));
+}
+
+TEST(FileSinkOwner, ASavepointTakesOverWhatItNames) {
+  World world;
+  std::optional<Saved> saved;
+  const SinkOptions slow{.path = kFolder, .roll_interval = Duration(3'600'000)};
+  Saved savepoint;
+  {
+    Attempt first(world, "a", std::nullopt, slow);
+    ASSERT_TRUE(first.start().ok());
+    ASSERT_TRUE(first.write("one").ok());
+    ASSERT_TRUE(first.checkpoint(1, false, saved).ok());
+    savepoint = *saved;
+  }
+  {
+    Attempt first(world, "b", saved, slow);
+    ASSERT_TRUE(first.start().ok());
+    ASSERT_TRUE(first.write("not known to the savepoint").ok());
+  }
+  EXPECT_EQ(Attempt(world, "c", savepoint, slow).in("/x").start().error().message,
+            "folder /out/alerts belongs to the run with state folder /state, which has staged 1 "
+            "file there (/out/alerts/.staging/b-0-0.txt) that the restored checkpoint does not "
+            "name; resume that run with its --state, choose another output folder, or, if that "
+            "output is not wanted, remove such files");
+  ASSERT_TRUE(world.storage.remove(std::string(kFolder) + "/.staging/b-0-0.txt").ok());
+  Attempt moved(world, "d", savepoint, slow);
+  ASSERT_TRUE(moved.in("/x").start().ok());
+  ASSERT_TRUE(moved.write("two").ok());
+  ASSERT_TRUE(moved.checkpoint(2, true, saved).ok());
+  EXPECT_THAT(lines_of(world), ElementsAre("one", "two"));
+}
+
+TEST(FileSinkOwner, ADamagedOwnerIsNoOwner) {
+  World world;
+  ASSERT_TRUE(Attempt(world, "a", std::nullopt, immediate()).start().ok());
+  const std::string path = std::string(kFolder) + "/.staging/owner";
+  ASSERT_TRUE(write_file_atomically(world.storage, path, "?").ok());
+  EXPECT_THAT(Attempt(world, "b", std::nullopt, immediate()).start().error().message,
+              HasSubstr("since /out/alerts/.staging/owner is damaged"));
+}
+
+TEST(FileSinkElsewhere, StagedOutputIsCopiedAndVisibleOutputStays) {
+  World world;
+  std::optional<Saved> saved;
+  {
+    Attempt first(world, "a", std::nullopt,
+                  {.path = kFolder, .roll_bytes = 6, .roll_interval = Duration(3'600'000)});
+    ASSERT_TRUE(first.start().ok());
+    ASSERT_TRUE(first.write("first").ok());
+    ASSERT_TRUE(first.write("two").ok());
+    ASSERT_TRUE(first.checkpoint(1, false, saved).ok());
+    ASSERT_TRUE(first.write("too late").ok());
+    ASSERT_TRUE(first.writer().stage(2, false).ok());
+  }
+  const Strings before = staged(world);
+  Attempt moved(world, "b", saved, {.path = "/new"});
+  ASSERT_TRUE(moved.start().ok());
+  ASSERT_TRUE(moved.write("three").ok());
+  std::optional<Saved> later;
+  ASSERT_TRUE(moved.checkpoint(2, true, later).ok());
+  EXPECT_THAT(lines_of(world), ElementsAre("first"));
+  EXPECT_THAT(lines_of(world, "/new"), ElementsAre("two", "three"));
+  EXPECT_EQ(staged(world), before) << "the old folder is not touched";
+  moved.release();
+  EXPECT_TRUE(Attempt(world, "c", later, {.path = "/new"}).start().ok());
+}
+
+TEST(FileSinkElsewhere, SaysWhereTheOutputWasThatIsGone) {
+  World world;
+  std::optional<Saved> saved;
+  const SinkOptions slow{.path = kFolder, .roll_interval = Duration(3'600'000)};
+  Attempt first(world, "a", std::nullopt, slow);
+  ASSERT_TRUE(first.start().ok());
+  ASSERT_TRUE(first.write("one").ok());
+  ASSERT_TRUE(first.checkpoint(1, false, saved).ok());
+  const Saved old = *saved;
+  ASSERT_TRUE(first.checkpoint(2, true, saved).ok());  // now in a file of another name
+  EXPECT_EQ(
+      Attempt(world, "b", old, {.path = "/new"}).start().error().message,
+      "the checkpoint was taken when the job wrote to folder /out/alerts, and 4 bytes of its "
+      "output were staged there, which are no longer in /out/alerts/.staging/a-0-0.txt; since "
+      "then that run has gone on or was removed, so to go on in folder /new take a savepoint "
+      "with --stop, or a newer one, and restore that");
 }
 
 TEST(FileSink, AFullDiskIsAnErrorThatMayHeal) {
@@ -267,6 +466,7 @@ TEST(FileSink, AFullDiskIsAnErrorThatMayHeal) {
   EXPECT_TRUE(failed.error().retryable);
   EXPECT_EQ(attempt.write("more").error().code, ErrorCode::disk_full);
   world.storage.set_capacity(1 << 20);
+  attempt.release();
   Attempt again(world, "b", std::nullopt, immediate());
   ASSERT_TRUE(again.start().ok());
   ASSERT_TRUE(again.write("x").ok());
@@ -282,7 +482,7 @@ TEST(FileSink, AFolderThatCannotBeWrittenIsNamed) {
   });
   Attempt attempt(world, "a", std::nullopt, immediate());
   EXPECT_THAT(attempt.start().error().message,
-              HasSubstr("sink 'alerts' cannot write to folder /out/alerts: read-only"));
+              testing::StartsWith("cannot write to folder /out/alerts: read-only"));
 }
 
 /// Runs a job of `kCheckpoints` checkpoints, restarting it after every crash; the power fails at
@@ -393,7 +593,14 @@ WEIR_DESCRIBE(Alert, user, at, n);
 template <class T>
 std::string written_by(World& world, const Sink<T>& sink, const std::string& folder,
                        std::vector<T> rows) {
-  const SinkContext context{&world.env, "job", "run", "a", "alerts", 2, 3, 7, false};
+  HeldLocks locks;
+  SinkContext context;
+  context.env = &world.env;
+  context.attempt = "a";
+  context.subtask = 2;
+  context.parallelism = 3;
+  context.first_checkpoint = 7;
+  context.locks = &locks;
   EXPECT_TRUE(sink.prepare(context, {}).ok());
   auto writer = std::move(sink.open(context, {})).value();
   Batch<T> batch;
