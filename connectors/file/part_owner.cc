@@ -108,7 +108,7 @@ Status check_committed(const SinkContext& context, const std::string& folder,
   }
   if (count == 0) return {};
   return refuse("folder " + folder + " already holds " + newer +
-                (count > 1 ? " and " + std::to_string(count - 1) + " more files" : "") +
+                (count > 1 ? " and " + std::to_string(count - 1) + " more" : "") +
                 " of checkpoints after " + std::to_string(context.restored_checkpoint) +
                 ", from which the job resumes, so that their records would come out twice; resume "
                 "from the newest checkpoint, choose another output folder, or move all files of "

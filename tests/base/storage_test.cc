@@ -76,6 +76,24 @@ TEST_P(StorageContract, AppendedBytesReadBack) {
   EXPECT_EQ(read("f"), "hello world!");
 }
 
+TEST_P(StorageContract, ALockHasOneHolder) {
+  auto lock = storage_.lock(path("lock"));
+  ASSERT_TRUE(lock.ok()) << lock.error().message;
+  EXPECT_TRUE(storage_.exists(path("lock")).value());
+  EXPECT_EQ(storage_.lock(path("lock")).error().code, ErrorCode::already_exists);
+  EXPECT_TRUE(storage_.lock(path("another")).ok());
+  lock->reset();
+  EXPECT_TRUE(storage_.lock(path("lock")).ok());
+  EXPECT_EQ(storage_.lock(path("nowhere/lock")).error().code, ErrorCode::not_found);
+
+  HeldLocks held;
+  ASSERT_TRUE(held.hold(storage_, path("lock")).ok());
+  EXPECT_TRUE(held.hold(storage_, path("lock")).ok());
+  EXPECT_FALSE(storage_.lock(path("lock")).ok());
+  held.release_all();
+  EXPECT_TRUE(storage_.lock(path("lock")).ok());
+}
+
 TEST_P(StorageContract, ManyMegabytesAtOnce) {
   const std::string bytes(5'000'001, 'b');
   write("big", bytes);
@@ -191,6 +209,30 @@ TEST_P(StorageContract, WriteFileAtomicallyReplacesAndLeavesNothingBehind) {
 
 INSTANTIATE_TEST_SUITE_P(Posix, StorageContract, ::testing::Values(&posix_place));
 INSTANTIATE_TEST_SUITE_P(Memory, StorageContract, ::testing::Values(&memory_place));
+
+TEST(MemoryStorage, ACrashFreesLocks) {
+  MemoryStorage storage;
+  auto before = storage.lock("lock").value();
+  storage.crash(1);
+  const auto after = storage.lock("lock").value();
+  before.reset();
+  EXPECT_FALSE(storage.lock("lock").ok());
+}
+
+TEST(Path, OneFolderHasOneCanonicalName) {
+  const std::string folder = std::filesystem::canonical(::testing::TempDir()).string() +
+                             "/weir_path_" + std::to_string(::getpid());
+  std::filesystem::create_directories(folder + "/real");
+  std::filesystem::create_directory_symlink("real", folder + "/link");
+  for (const char* spelling :
+       {"/real/not/there", "/link/not/there/", "/./link/../real//not/there"}) {
+    EXPECT_EQ(canonical_path(folder + spelling), folder + "/real/not/there");
+  }
+  EXPECT_EQ(canonical_path("x"), std::filesystem::current_path().string() + "/x");
+  EXPECT_EQ(canonical_path("/"), "/");
+  EXPECT_EQ(canonical_path(""), "");
+  std::filesystem::remove_all(folder);
+}
 
 TEST(PosixStorage, AFullDiskIsToldApart) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";

@@ -223,7 +223,7 @@ TEST(FileSink, RefusesTheOutputOfAnotherRun) {
   back.context().first_checkpoint = 4;
   EXPECT_EQ(
       back.start().error().message,
-      "folder /out/alerts already holds part-2-0-0.txt and 1 more files of checkpoints after "
+      "folder /out/alerts already holds part-2-0-0.txt and 1 more of checkpoints after "
       "1, from which the job resumes, so that their records would come out twice; resume from "
       "the newest checkpoint, choose another output folder, or move all files of later "
       "checkpoints out of this one");

@@ -30,6 +30,7 @@ WEIR_DESCRIBE(Receipt, customer, amount, total);
 static void cli_orders(weir::Job& job) {
   const weir::Duration pause = job.config("pause", weir::Duration(0));
   const std::string crash_on = job.config("crash_on", "");
+  const weir::Duration roll = job.config("roll", weir::Duration(10'000));
   auto orders = job.source("orders", weir::file::csv<Order>({.path = job.config("input")}),
                            {.event_time = &Order::at, .out_of_order = std::chrono::hours(1)});
   orders
@@ -51,6 +52,7 @@ static void cli_orders(weir::Job& job) {
             ++account.by_amount[order.amount];
             ctx.emit(Receipt{order.customer, order.amount, account.total});
           })
-      .sink("receipts", weir::file::json_sink<Receipt>({.path = job.config("output")}));
+      .sink("receipts",
+            weir::file::json_sink<Receipt>({.path = job.config("output"), .roll_interval = roll}));
 }
 WEIR_JOB(cli_orders);
