@@ -118,7 +118,11 @@ class Batch final : public BatchBase {
   /// Appends a default-made record (of a trivial type: one with any content) and returns it, for
   /// readers that fill it in place.
   T& push_empty(std::int64_t time_ms = 0) {
-    if constexpr (!std::is_trivially_default_constructible_v<T>)
+    // In its place: a copy of a fresh object waits until the stores that made it have drained.
+    if constexpr (std::is_trivially_destructible_v<T> &&
+                  !std::is_trivially_default_constructible_v<T>)
+      ::new (static_cast<void*>(values_ + size_)) T();
+    else if constexpr (!std::is_trivially_default_constructible_v<T>)
       put(size_, T());
     else
       note_constructed(size_);
