@@ -14,7 +14,6 @@
 #include <bit>
 #include <cstdint>
 
-#include "weir/base/hash.h"
 #include "weir/base/time.h"
 
 namespace weir::bench::nexmark {
@@ -44,7 +43,7 @@ class Arrival {
 
   /// The number of the event that arrives at `position`, or kNobody.
   std::uint64_t event_at(std::uint64_t position) const {
-    std::uint64_t number = position ^ (mix64(position / 64) & (group_ - 1));
+    std::uint64_t number = position ^ (drawn(position / 64) & (group_ - 1));
     if (number % kEvery == kWanders && block_ > 0) number = wanderer(number);
     return number < events_ ? number : kNobody;
   }
@@ -54,6 +53,7 @@ class Arrival {
   static constexpr double kGroupSeconds = 0.4, kWanderSeconds = 3.5;
   static constexpr std::uint64_t kStride = 7919, kOtherStride = 104'729;  // primes
 
+  static std::uint64_t drawn(std::uint64_t group) { return group * 0x9e3779b97f4a7c15ull >> 58; }
   std::uint64_t wanderer(std::uint64_t number) const {
     const std::uint64_t block = number / block_, place = number % block_ / kEvery;
     if (block == 0) return kNobody;

@@ -37,6 +37,15 @@ struct Bid {
 };
 WEIR_DESCRIBE(Bid, at, auction, bidder, price, channel, url, extra);
 
+/// Orders the bids on an auction, the best first: the highest price, then the earliest; what is
+/// left makes the order whole, so that an answer does not depend on the order of arrival.
+inline bool beats(const Bid& a, const Bid& b) {
+  if (a.price != b.price) return a.price > b.price;
+  if (a.at != b.at) return a.at < b.at;
+  if (a.bidder != b.bidder) return a.bidder < b.bidder;
+  return a.extra.view() < b.extra.view();
+}
+
 enum class Kind : std::uint8_t { person, auction, bid };
 
 /// One of the three, by `kind`.

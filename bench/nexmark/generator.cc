@@ -1,76 +1,14 @@
 #include "bench/nexmark/generator.h"
 
 #include <algorithm>
-#include <memory>
-
-#include "bench/nexmark/stock.h"
 
 namespace weir::bench::nexmark {
-namespace {
-
-constexpr std::uint64_t kPeople = 1, kAuctions = 3, kEpoch = 50;  // bids are the rest of an epoch
-constexpr std::uint64_t kFirstPerson = 1000, kFirstAuction = 1000, kFirstCategory = 10;
-constexpr std::uint64_t kCategories = 5;
-constexpr std::uint64_t kInFlight = 100;       // auctions that bids go to
-constexpr std::uint64_t kActivePeople = 1000;  // who bid and sell
-constexpr std::uint64_t kLead = 10;            // ids that are used before they are there
-constexpr std::uint64_t kHotGroup = 100;       // one of so many is the hot one
-
-/// A number below `n` from the lowest 16 of `bits`.
-std::uint64_t pick(std::uint64_t bits, std::uint64_t n) { return ((bits & 0xffff) * n) >> 16; }
-
-/// Someone active in `epoch`, whose person is the last there is.
-std::uint64_t active_person(std::uint64_t epoch, std::uint64_t bits) {
-  const std::uint64_t people = epoch + 1, active = std::min(people, kActivePeople);
-  return people - active + pick(bits, active + kLead);
-}
-
-}  // namespace
 
 Generator::Generator(const GeneratorSettings& settings)
     : stock_(Stock::get()),
       ms_per_event_(1000 / settings.events_per_second),
       seed_(mix64(settings.seed)),
       start_(settings.start) {}
-
-void Generator::make(std::uint64_t number, Event& event) const {
-  const std::uint64_t bits = mix64(seed_ + number * 0x9e3779b97f4a7c15ull);
-  const std::uint64_t epoch = number / kEpoch, place = number % kEpoch;
-  if (place >= kPeople + kAuctions) [[likely]] {
-    event.kind = Kind::bid;
-    make_bid(epoch, bits, event.bid);
-    event.bid.at = time_of(number);
-  } else if (place >= kPeople) {
-    event.kind = Kind::auction;
-    std::construct_at(&event.auction, make_auction(number, bits));
-  } else {
-    event.kind = Kind::person;
-    std::construct_at(&event.person, make_person(number, bits));
-  }
-}
-
-void Generator::make_bid(std::uint64_t epoch, std::uint64_t bits, Bid& bid) const {
-  const std::uint64_t last_auction = epoch * kAuctions + kAuctions - 1;
-  if ((bits & 1) != 0) {
-    bid.auction = static_cast<std::int64_t>(kFirstAuction + last_auction / kHotGroup * kHotGroup);
-  } else {
-    const std::uint64_t oldest = last_auction - std::min(last_auction, kInFlight);
-    const std::uint64_t range = last_auction - oldest + 1 + kLead;
-    bid.auction = static_cast<std::int64_t>(kFirstAuction + oldest + pick(bits >> 6, range));
-  }
-  // The second of the group: the first is the hot seller.
-  const std::uint64_t bidder =
-      (bits & 6) != 0 ? epoch / kHotGroup * kHotGroup + 1 : active_person(epoch, bits >> 22);
-  bid.bidder = static_cast<std::int64_t>(kFirstPerson + bidder);
-  const std::uint64_t more = mix64(bits);
-  bid.price = stock_.price(static_cast<std::uint32_t>(more));
-  const Channel& channel =
-      stock_.channels[(bits & 8) != 0 ? (bits >> 4) & 3
-                                      : Stock::kHotChannels + pick(more >> 32, Stock::kChannels)];
-  bid.channel = channel.name;
-  bid.url = channel.url;
-  bid.extra = stock_.letters((more >> 42) & 0xffff, 55 + ((more >> 58) * 27 >> 6));
-}
 
 Auction Generator::make_auction(std::uint64_t number, std::uint64_t bits) const {
   const std::uint64_t epoch = number / kEpoch, place = number % kEpoch;

@@ -84,12 +84,12 @@ void Stock::fill_people() {
 void Stock::fill_channels() {
   Dice dice(33);
   for (const char* name : {"Google", "Facebook", "Baidu", "Apple"}) {
-    channels.push_back({Text::lasting(name), Text::interned(url(dice))});
+    channels_.push_back({Text::lasting(name), Text::interned(url(dice))});
   }
   for (std::uint32_t i = 0; i < kChannels; ++i) {
     std::string address = url(dice);
     if (dice.below(10) > 0) address += "&channel_id=" + std::to_string(mix64(i) >> 33);
-    channels.push_back({Text::interned("channel-" + std::to_string(i)), Text::interned(address)});
+    channels_.push_back({Text::interned("channel-" + std::to_string(i)), Text::interned(address)});
   }
 }
 

@@ -27,16 +27,16 @@ class Stock {
   }
   /// Letters: `length` of them from place `from`, less than 2^16.
   Text letters(std::uint32_t from, std::size_t length) const {
-    return Text::lasting(std::string_view(letters_).substr(from, length));
+    return Text::lasting({letters_.data() + from, length});
   }
   /// The same with blanks between.
   Text words(std::uint32_t from, std::size_t length) const {
-    return Text::lasting(std::string_view(words_).substr(from, length));
+    return Text::lasting({words_.data() + from, length});
   }
 
   static constexpr std::uint32_t kHotChannels = 4, kChannels = 10'000;
   /// The hot ones come first.
-  std::vector<Channel> channels;
+  const Channel& channel(std::uint64_t i) const { return channels_[i]; }
   std::vector<Text> names, emails, credit_cards, cities, states;
 
  private:
@@ -48,7 +48,8 @@ class Stock {
   static constexpr int kFractionBits = 20;
   static constexpr std::uint32_t kFraction = (1u << kFractionBits) - 1;
   std::array<std::uint32_t, 4097> prices_;
-  std::string letters_, words_;
+  std::string letters_, words_;  // 2^16 places, and what texts there may reach over
+  std::vector<Channel> channels_;
 };
 
 }  // namespace weir::bench::nexmark

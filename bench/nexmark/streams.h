@@ -25,6 +25,14 @@ inline auto bids(const Stream<Event>& events) {
   return bids(events, [](const Bid& bid) { return bid; });
 }
 
+/// Days since 1970, and the minute of the day, in UTC.
+inline std::int64_t day_of(EventTime at) {
+  return std::chrono::floor<std::chrono::days>(at).time_since_epoch().count();
+}
+inline std::int64_t minute_of(EventTime at) {
+  return (at - std::chrono::floor<std::chrono::days>(at)) / std::chrono::minutes(1);
+}
+
 /// How many rows all queries of this process have answered.
 extern std::atomic<std::uint64_t> answered;
 
