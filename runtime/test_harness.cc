@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "weir/base/hash.h"
 #include "weir/base/path.h"
 
 namespace weir::testing {
@@ -71,6 +72,8 @@ HarnessCore::HarnessCore(Build build, Options options, const Snapshot* from)
       output->take_over(*old->second, from->checkpoint);
     }
   }
+  // Of one seed follow the same names of attempts, and names of the snapshot's must not come again.
+  options_.seed = mix64(options_.seed ^ mix64(from->checkpoint));
   from_ = kSavepointFolder;
   start(from_);
 }

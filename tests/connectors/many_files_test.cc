@@ -162,6 +162,8 @@ TEST(ManyFiles, AreFollowedWithFewOpen) {
   Harness again(build, moment, {.parallelism = 2});
   for (int i = 12; i < 15; ++i) grow(again, 3 * i, 3 * i + 3);
   EXPECT_EQ(sorted(again.output<std::string>("lines")), sorted(all));
+  again.snapshot();
+  EXPECT_EQ(sorted(again.committed<std::string>("lines")), sorted(all));
   EXPECT_EQ(census.most, kMost);
 }
 

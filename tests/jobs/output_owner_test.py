@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs that share an output folder: whoever might lose or double rows is refused, with a word on what
-to do; whoever cannot is not bothered."""
+"""Runs that share an output folder: whoever might lose or double rows is refused, with a word on
+what to do; whoever cannot is not bothered."""
 
 import os
 import shutil
@@ -73,8 +73,8 @@ class OutputOwner(CommandTest):
             for folders in ({"state": "b"}, {"state": None}, {"state": "b", "output": "./link/"}):
                 before = self.amounts()
                 error = self.weir(*self.words(**folders), status=3)[1]
-                self.assertIn(f"is being written to by the run with state folder {self.folder}/state",
-                              error)
+                self.assertIn("is being written to by the run with state folder "
+                              f"{self.folder}/state;", error)
                 self.assertGreaterEqual(self.amounts(), before)
             first.send_signal(signal.SIGINT)
             self.assertEqual(first.wait(timeout=30), 0)
