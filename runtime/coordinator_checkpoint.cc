@@ -162,6 +162,10 @@ void Coordinator::checkpoint_failed(CheckpointProtocol::FailOutcome outcome, con
     fail({why.code, "Too many checkpoints failed in a row; " + text, true});
     return;
   }
+  if (why.code == ErrorCode::not_found) {  // a folder was taken away: no later try finds it
+    fail({why.code, text, false});
+    return;
+  }
   log_warn("coordinator", text + " The job goes on and will try again.");
   for (Done& done : std::exchange(current_done_, {})) done(Error{why.code, text, why.retryable});
   if (current_.kind == CheckpointKind::final_) final_requested_ = false;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "weir/checkpoint/run_verify.h"
 #include "weir/runtime/job.h"
 
 namespace weir {
@@ -52,6 +53,16 @@ std::string label(const StepManifest& step) {
 bool has_state(const StepManifest& step) {
   return std::any_of(step.subtasks.begin(), step.subtasks.end(),
                      [](const SubtaskManifest& s) { return !s.state.empty() || !s.items.empty(); });
+}
+
+/// Nothing else reads the dead letters of a job that runs, but each checkpoint goes on naming them.
+Status check_letters(CheckpointStore& store, const Manifest& manifest) {
+  for (const RunInfo& run : manifest.dead_letters) {
+    if (auto file = open_verified(store.storage(), store.runs_folder(), run); !file.ok()) {
+      return Error{file.error().code, "Dead letters cannot be restored: " + file.error().message};
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -136,6 +147,7 @@ Status Deployment::build(const RestorePoint* restore) {
   if (restore != nullptr && restore->runs_folder != store_.runs_folder()) {
     WEIR_TRY(store_.import_dead_letters(restore->manifest, restore->runs_folder));
   }
+  if (restore != nullptr) WEIR_TRY(check_letters(store_, restore->manifest));
   WEIR_TRY(prepare_sinks(restore));
   make_tasks();
   connect();

@@ -58,8 +58,12 @@ Result<std::vector<DeadLetter>> find_letters(Storage& storage, const std::string
   std::set<std::string> keys;
   for (const std::string& id : ids) keys.insert(letter_row_key(id));
   WEIR_ASSIGN(const auto rows, open_letters(storage, runs_folder, manifest));
+  bool placed = false;  // the cursor stands at the first letter not before the last key
   for (const std::string& key : keys) {
-    WEIR_TRY(rows->seek(key));
+    // A seek passes all tombstones that follow, so none is made behind where the last one came to.
+    if (placed && (!rows->valid() || rows->key() > key)) continue;
+    if (!placed || rows->key() < key) WEIR_TRY(rows->seek(key));
+    placed = true;
     if (!rows->valid() || rows->key() != key) continue;
     WEIR_ASSIGN(DeadLetter letter, decode_dead_letter(rows->value()));
     letters.push_back(std::move(letter));
