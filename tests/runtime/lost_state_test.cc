@@ -32,7 +32,7 @@ class LostState : public ::testing::Test {
     std::filesystem::create_directories(folder_ + "/in");
     options_.config = {{"input", folder_ + "/in"}, {"output", folder_ + "/out"}};
     options_.state_dir = folder_ + "/state";
-    options_.checkpoint_interval = Duration(20'000);
+    options_.checkpoint_interval = 20ms;
     std::ofstream(folder_ + "/in/a") << "{\"user\":\"a\",\"n\":1}\nnot an order\n";
   }
   ~LostState() override { std::filesystem::remove_all(folder_); }
@@ -86,7 +86,8 @@ TEST_F(LostState, AFolderTakenAwayEndsTheJobInsteadOfTryingForEver) {
   auto runner = JobRunner::create(counting_job, options_);
   ASSERT_TRUE(runner.ok()) << runner.error().message;
   auto result = std::async(std::launch::async, [&] { return (*runner)->run(); });
-  while ((*runner)->status().last_checkpoint == 0) std::this_thread::sleep_for(1ms);
+  for (int i = 0; i < 30'000 && (*runner)->status().last_checkpoint == 0; ++i)
+    std::this_thread::sleep_for(1ms);
   std::filesystem::rename(options_.state_dir, folder_ + "/elsewhere");
   const bool ended = result.wait_for(60s) == std::future_status::ready;
   if (!ended) (*runner)->cancel();
