@@ -1,5 +1,8 @@
 // One process a state folder, by flock(2): the kernel releases it however the process ends. It lies
 // outside the Storage seam, since it excludes real processes, which a simulation has none of.
+//
+// The folder itself is locked, so removing files in it lets nobody in. Its file "lock" says who
+// holds it; on file systems that lock no folders, such as NFS, that file is locked instead.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -9,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "weir/checkpoint/store.h"
 
@@ -21,6 +25,22 @@ Error lock_error(const std::string& path, int error_number) {
               ". Check that the folder exists and may be written.",
           false};
 }
+
+/// A file descriptor that closes itself.
+class Fd {
+ public:
+  explicit Fd(int fd) : fd_(fd) {}
+  ~Fd() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
 
 /// The process id that the holder has written, for people.
 std::string holder_of(int fd) {
@@ -45,21 +65,29 @@ Result<std::unique_ptr<StateLock>> StateLock::acquire(const std::string& root) {
   const std::string path = root + "/lock";
   if (created) return lock_error(path, created.value());
   // O_CLOEXEC: a child of a user's function must not keep the lock when we are gone.
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) return lock_error(path, errno);
-  std::unique_ptr<StateLock> lock(new StateLock(fd));
-  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) {
-    if (!write_pid(fd)) return lock_error(path, errno);
-    return lock;
+  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (file.get() < 0) return lock_error(path, errno);
+  Fd folder(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0) return lock_error(root, errno);
+  Fd* held = &folder;
+  int failed = ::flock(folder.get(), LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+  if (failed != 0 && failed != EWOULDBLOCK) {
+    held = &file;
+    failed = ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
   }
-  if (errno != EWOULDBLOCK) return lock_error(path, errno);
-  return Error{ErrorCode::already_exists,
-               "The state folder " + root + " is in use by " + holder_of(fd) +
-                   ". Stop that job first, or give this one another folder with --state.",
-               false};
+  if (failed == EWOULDBLOCK) {
+    return Error{ErrorCode::already_exists,
+                 "The state folder " + root + " is in use by " + holder_of(file.get()) +
+                     ". Stop that job first, or give this one another folder with --state.",
+                 false};
+  }
+  if (failed != 0) return lock_error(path, failed);
+  if (!write_pid(file.get())) return lock_error(path, errno);
+  return std::unique_ptr<StateLock>(new StateLock(held->release()));
 }
 
-// The file stays: removing it would let two processes hold locks on two files of one name.
+// The file stays: where it is what is locked, removing it would let two processes hold locks on two
+// files of one name.
 StateLock::~StateLock() { ::close(fd_); }
 
 }  // namespace weir

@@ -287,7 +287,8 @@ Result<json::object> ask_running_job(const std::string& state_dir, const json::o
 bool job_is_running(const std::string& state_dir) {
   const auto connected = connect_to(state_dir);
   if (connected.ok()) ::close(*connected);
-  return connected.ok();
+  // What cannot be reached for another reason may run all the same: whoever asks it is told why.
+  return connected.ok() || connected.error().code != ErrorCode::not_found;
 }
 
 }  // namespace weir::cli

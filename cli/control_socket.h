@@ -62,7 +62,7 @@ class ControlServer {
 Result<boost::json::object> ask_running_job(const std::string& state_dir,
                                             const boost::json::object& request);
 
-/// Whether a job listens on `state_dir`.
+/// Whether a job listens on `state_dir`, be it one that does not react.
 bool job_is_running(const std::string& state_dir);
 
 }  // namespace weir::cli

@@ -38,6 +38,16 @@ TEST_F(LockTest, ASecondHolderIsRefusedByName) {
   EXPECT_FALSE(other_process_gets_it());
 }
 
+TEST_F(LockTest, HoldsWhenItsFileIsRemovedByHand) {
+  const auto lock = testing::must(StateLock::acquire(root_));
+  std::filesystem::remove(root_ + "/lock");
+  const auto second = StateLock::acquire(root_);
+  ASSERT_FALSE(second.ok());
+  EXPECT_NE(second.error().message.find("another process"), std::string::npos)
+      << second.error().message;
+  EXPECT_FALSE(other_process_gets_it());
+}
+
 TEST_F(LockTest, IsReleasedByTheDestructor) {
   { const auto lock = testing::must(StateLock::acquire(root_)); }
   EXPECT_TRUE(other_process_gets_it());
