@@ -167,6 +167,8 @@ class Coordinator final : public TaskListener {
   std::vector<RunInfo> letters_;
   std::map<std::string, std::map<std::string, std::uint64_t>> base_counters_;
   bool merging_letters_ = false;
+  bool collecting_ = false;  // garbage
+  bool collect_again_ = false;
   std::set<std::string> obsolete_files_;
   std::vector<std::pair<CheckpointKind, Done>> waiting_;  // asked for, not triggered yet
   std::vector<Done> current_done_;                        // of the checkpoint under way

@@ -173,17 +173,24 @@ void Coordinator::checkpoint_failed(CheckpointProtocol::FailOutcome outcome, con
 
 /// Deletes old checkpoints, and merges the runs of dead letters when there are many.
 void Coordinator::collect_garbage() {
-  auto dropped = std::make_shared<std::set<std::string>>(obsolete_files_);
   const CheckpointId id = last_completed_.load();
+  if (letters_.size() >= kMaxLetterRuns && !merging_letters_) merge_letters(id);
+  if (collecting_) {  // two at once would miss what the other has deleted
+    collect_again_ = true;
+    return;
+  }
+  collecting_ = true;
+  auto dropped = std::make_shared<std::set<std::string>>(obsolete_files_);
   ++io_under_way_;
   env_.io->post([this, dropped] {
     auto gone = store_.collect_garbage(options_.keep_checkpoints, identity_.attempt_name, *dropped);
     post([this, gone = std::move(gone)] {
       --io_under_way_;
+      collecting_ = false;
       for (const std::string& file : gone) obsolete_files_.erase(file);
+      if (std::exchange(collect_again_, false)) collect_garbage();
     });
   });
-  if (letters_.size() >= kMaxLetterRuns && !merging_letters_) merge_letters(id);
 }
 
 void Coordinator::merge_letters(CheckpointId id) {
