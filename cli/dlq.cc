@@ -25,6 +25,16 @@ Result<std::vector<DeadLetter>> letters_by_id(StateFolder& folder,
   return letters;
 }
 
+/// What is wrong with a step that no letter names, if anything: letters outlive their step.
+Status check_step(const Manifest& manifest, const std::string& step) {
+  if (step.empty() || manifest.find(step) != nullptr) return {};
+  std::string names;
+  for (const StepManifest& known : manifest.steps)
+    names += (names.empty() ? "" : ", ") + known.name;
+  return Error{ErrorCode::not_found, "There is no step '" + step + "' in job " + manifest.job +
+                                         "; its steps are " + names};
+}
+
 }  // namespace
 
 Result<LetterFilter> letter_filter(const Args& args) {
@@ -44,13 +54,15 @@ Status visit_letters(const Args& args, const std::function<void(DeadLetter&&)>& 
     WEIR_ASSIGN(limit, args.number("limit", UINT64_MAX, 1, UINT64_MAX));
   }
   WEIR_ASSIGN(auto folder, StateFolder::open(state));
-  return folder.read_checkpoint("latest", [&](const Manifest& manifest) {
+  return folder.read_checkpoint("latest", [&](const Manifest& manifest) -> Status {
     std::uint64_t seen = 0;
-    return for_each_letter(folder.storage(), folder.store().runs_folder(), manifest, filter,
-                           [&](DeadLetter&& letter) {
-                             visit(std::move(letter));
-                             return ++seen < limit;
-                           });
+    WEIR_TRY(for_each_letter(folder.storage(), folder.store().runs_folder(), manifest, filter,
+                             [&](DeadLetter&& letter) {
+                               visit(std::move(letter));
+                               return ++seen < limit;
+                             }));
+    if (seen > 0) return {};
+    return check_step(manifest, filter.step);
   });
 }
 

@@ -51,20 +51,49 @@ Result<std::vector<LetterEdit>> edits_of(const Args& args) {
   return edits;
 }
 
-Result<int> dry_run(const Args& args, const std::vector<DeadLetter>& letters,
-                    const LetterEditor& editor) {
-  for (const DeadLetter& letter : letters) {
-    WEIR_ASSIGN(const DeadLetter edited, editor.apply(letter));
-    const std::string before = payload_text(letter), after = payload_text(edited);
-    if (args.has("json")) {
-      print_json({{"id", letter.id}, {"step", letter.step}, {"before", before}, {"after", after}});
-      continue;
-    }
-    std::printf("%s  step %s, %s: %s\n  before  %s\n  after   %s\n", letter.id.c_str(),
-                letter.step.c_str(), to_string(letter.reason), one_line(letter.message, 90).c_str(),
-                before.c_str(), before == after ? "(the same)" : after.c_str());
+void print_heading(const DeadLetter& letter) {
+  std::printf("%s  step %s, %s: %s\n", letter.id.c_str(), letter.step.c_str(),
+              to_string(letter.reason), one_line(letter.message, 90).c_str());
+}
+
+/// Prints a letter before and after its edits; false when they do not fit it.
+bool print_edit(const Args& args, const DeadLetter& letter, const LetterEditor& editor) {
+  const auto edited = editor.apply(letter);
+  const std::string before = payload_text(letter);
+  const std::string after = edited.ok() ? payload_text(*edited) : "";
+  if (args.has("json")) {
+    boost::json::object object{{"id", letter.id}, {"step", letter.step}, {"before", before}};
+    object[edited.ok() ? "after" : "problem"] = edited.ok() ? after : edited.error().message;
+    print_json(object);
+    return edited.ok();
   }
-  std::fprintf(stderr, "weir: a dry run: %s letters, nothing was replayed\n",
+  print_heading(letter);
+  const std::string then = !edited.ok()      ? "left as it is: " + edited.error().message
+                           : before == after ? "(the same)"
+                                             : after;
+  std::printf("  before  %s\n  after   %s\n", before.c_str(), then.c_str());
+  return edited.ok();
+}
+
+int dry_replay(const Args& args, const std::vector<DeadLetter>& letters,
+               const LetterEditor& editor) {
+  std::size_t fit = 0;
+  for (const DeadLetter& letter : letters) fit += print_edit(args, letter, editor);
+  std::fprintf(stderr, "weir: a dry run: %s of %s letters would be tried; nothing was replayed\n",
+               with_commas(fit).c_str(), with_commas(letters.size()).c_str());
+  return fit == letters.size() ? kOk : kFailed;
+}
+
+int dry_drop(const Args& args, const std::vector<DeadLetter>& letters) {
+  for (const DeadLetter& letter : letters) {
+    if (args.has("json")) {
+      print_json({{"id", letter.id}, {"step", letter.step}, {"payload", payload_text(letter)}});
+    } else {
+      print_heading(letter);
+      std::printf("  payload %s\n", payload_text(letter).c_str());
+    }
+  }
+  std::fprintf(stderr, "weir: a dry run: %s letters would be dropped; none was\n",
                with_commas(letters.size()).c_str());
   return kOk;
 }
@@ -148,9 +177,10 @@ boost::json::object request_of(const char* what, const std::vector<std::string>&
 }
 
 int report(const Args& args, const std::vector<LetterOutcome>& outcomes) {
-  std::size_t failed = 0, gone = 0;
+  std::size_t failed = 0, left = 0, gone = 0;
   for (const LetterOutcome& outcome : outcomes) {
     failed += outcome.outcome == "failed";
+    left += outcome.outcome == "left";
     gone += outcome.outcome == "gone";
     if (args.has("json")) {
       boost::json::object object{{"id", outcome.id}, {"outcome", outcome.outcome}};
@@ -161,11 +191,12 @@ int report(const Args& args, const std::vector<LetterOutcome>& outcomes) {
                   outcome.message.empty() ? "" : ": ", one_line(outcome.message, 200).c_str());
     }
   }
-  std::fprintf(stderr, "weir: %s of %s letters done%s\n",
-               with_commas(outcomes.size() - failed - gone).c_str(),
+  std::fprintf(stderr, "weir: %s of %s letters done%s%s\n",
+               with_commas(outcomes.size() - failed - left - gone).c_str(),
                with_commas(outcomes.size()).c_str(),
-               failed > 0 ? "; those that failed stay, with what went wrong now" : "");
-  return failed > 0 ? kFailed : gone > 0 ? kNotFound : kOk;
+               failed > 0 ? "; those that failed stay, with what went wrong now" : "",
+               left > 0 ? "; those that could not be tried are as they were" : "");
+  return failed + left > 0 ? kFailed : gone > 0 ? kNotFound : kOk;
 }
 
 Result<int> carry_out(const Args& args, bool drop) {
@@ -173,16 +204,21 @@ Result<int> carry_out(const Args& args, bool drop) {
   WEIR_ASSIGN(const auto edits, edits_of(args));
   WEIR_ASSIGN(const LetterEditor editor, LetterEditor::create(edits));
   WEIR_ASSIGN(const auto letters, chosen_letters(args));
-  if (args.has("dry-run")) return dry_run(args, letters, editor);
-  std::vector<std::string> ids;
-  for (const DeadLetter& letter : letters) {
-    WEIR_TRY(editor.apply(letter));  // complain before anything is asked of the job
-    ids.push_back(letter.id);
+  if (args.has("dry-run")) {
+    return drop ? dry_drop(args, letters) : dry_replay(args, letters, editor);
   }
-  if (ids.empty()) {
+  if (letters.empty()) {
     std::fputs("weir: no dead letters to do this with\n", stderr);
     return kOk;
   }
+  std::vector<std::string> ids;
+  std::vector<LetterOutcome> left;
+  for (const DeadLetter& letter : letters) {
+    ids.push_back(letter.id);
+    const auto edited = editor.apply(letter);
+    if (!edited.ok()) left.push_back({letter.id, "left", edited.error().message});
+  }
+  if (left.size() == ids.size()) return report(args, left);  // no need to ask the job
   if (job_is_running(state)) {
     WEIR_ASSIGN(const auto answer,
                 ask_running_job(state, request_of(drop ? "drop" : "replay", ids, edits)));
@@ -225,7 +261,8 @@ Command dlq_replay_command() {
       "as an object of its columns, a record by its schema, text as {\"text\": ...}. FIELD is a\n"
       "name, names joined by dots, or a JSON Pointer. A letter leaves the queue in the very\n"
       "checkpoint in which its effect becomes durable; one that fails again stays, with one\n"
-      "attempt more. Exit status 1 when one failed again.\n",
+      "attempt more; one that an edit does not fit is left as it is, and the others go on. Exit\n"
+      "status 1 when one failed or was left.\n",
       replay};
 }
 Command dlq_drop_command() {

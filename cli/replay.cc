@@ -15,6 +15,7 @@ namespace weir::cli {
 namespace {
 
 using Letters = std::map<std::string, DeadLetter>;
+using Problems = std::map<std::string, std::string>;  // why a letter is left as it is, by id
 
 Result<Letters> read_now(const std::string& state_dir, const std::vector<std::string>& ids) {
   WEIR_ASSIGN(auto folder, StateFolder::open(state_dir));
@@ -30,11 +31,28 @@ Result<Letters> read_now(const std::string& state_dir, const std::vector<std::st
 }
 
 LetterOutcome outcome_of(const std::string& id, const Letters& before, const Letters& after,
-                         bool drop) {
+                         const Problems& problems, bool drop) {
   if (!before.contains(id)) return {id, "gone", "no such dead letter in the newest checkpoint"};
+  if (const auto problem = problems.find(id); problem != problems.end()) {
+    return {id, "left", problem->second};
+  }
   const auto left = after.find(id);
   if (left == after.end()) return {id, drop ? "dropped" : "replayed", ""};
   return {id, "failed", left->second.message};
+}
+
+/// Those that can be edited; `problems` gets the others.
+Letters edit_all(const Letters& letters, const LetterEditor& editor, Problems& problems) {
+  Letters edited;
+  for (const auto& [id, letter] : letters) {
+    auto result = editor.apply(letter);
+    if (result.ok()) {
+      edited.emplace(id, *std::move(result));
+    } else {
+      problems.emplace(id, result.error().message);
+    }
+  }
+  return edited;
 }
 
 /// Whether the job has tried any of the letters.
@@ -59,16 +77,17 @@ std::string bytes_of(const std::string& hex) {
 }
 
 /// A parked letter waits behind the earlier ones of its key, so it may only go together with them.
-/// Error: invalid_argument, with the one that must come first.
-Status check_order(const std::string& state_dir, const Letters& chosen) {
+/// Behind one that has a problem it has one too. Error: invalid_argument, with the one that must
+/// come first and was not chosen.
+Status check_order(const std::string& state_dir, const Letters& chosen, Problems& problems) {
   std::set<std::string> parking;  // steps
   for (const auto& [id, letter] : chosen) {
     if (letter.reason == DeadLetterReason::parked) parking.insert(letter.step);
   }
   if (parking.empty()) return {};
   WEIR_ASSIGN(auto folder, StateFolder::open(state_dir));
-  std::map<std::pair<std::string, std::string>, std::string>
-      waiting;  // not chosen, by step and key
+  // The first that does not go now, by step and key.
+  std::map<std::pair<std::string, std::string>, std::string> waiting;
   Status wrong;
   WEIR_TRY(folder.read_checkpoint("latest", [&](const Manifest& manifest) -> Status {
     waiting.clear();
@@ -76,10 +95,14 @@ Status check_order(const std::string& state_dir, const Letters& chosen) {
         folder.storage(), folder.store().runs_folder(), manifest, {}, [&](DeadLetter&& letter) {
           if (!letter.keyed || !parking.contains(letter.step)) return true;
           const auto place = std::pair(letter.step, letter.key);
-          if (!chosen.contains(letter.id)) {
+          const auto first = waiting.find(place);
+          if (!chosen.contains(letter.id) || problems.contains(letter.id)) {
             waiting.try_emplace(place, letter.id);
-          } else if (const auto first = waiting.find(place);
-                     first != waiting.end() && letter.reason == DeadLetterReason::parked) {
+          } else if (first == waiting.end() || letter.reason != DeadLetterReason::parked) {
+            return true;
+          } else if (problems.contains(first->second)) {
+            problems[letter.id] = "it waits behind " + first->second + ", which is left";
+          } else {
             wrong = Error{ErrorCode::invalid_argument,
                           "Dead letter " + letter.id + " waits behind " + first->second +
                               ", an earlier one of its key at step '" + letter.step +
@@ -112,14 +135,14 @@ Result<std::vector<LetterOutcome>> replay_letters(JobRunner& runner, const std::
                                                   const std::vector<std::string>& ids,
                                                   const LetterEditor& editor, bool drop) {
   WEIR_ASSIGN(const Letters before, read_now(state_dir, ids));
-  if (!drop) WEIR_TRY(check_order(state_dir, before));
+  Problems problems;
+  Letters edited = edit_all(before, editor, problems);
+  if (!drop) WEIR_TRY(check_order(state_dir, before, problems));
   std::vector<DeadLetter> letters;
-  for (const std::string& id : ids) {
-    const auto found = before.find(id);
-    if (found == before.end()) continue;
-    WEIR_ASSIGN(DeadLetter edited, editor.apply(found->second));
-    letters.push_back(std::move(edited));
+  for (auto& [id, letter] : edited) {
+    if (!problems.contains(id)) letters.push_back(std::move(letter));
   }
+  Letters after = before;
   if (!letters.empty()) {
     const auto result = wait_for([&](JobRunner::Done done) {
       if (drop) {
@@ -128,14 +151,13 @@ Result<std::vector<LetterOutcome>> replay_letters(JobRunner& runner, const std::
         runner.replay(std::move(letters), std::move(done));
       }
     });
-    WEIR_ASSIGN(const Letters after, read_now(state_dir, ids));
+    WEIR_ASSIGN(after, read_now(state_dir, ids));
     if (!result.ok() && !any_tried(before, after)) return result.error();
-    std::vector<LetterOutcome> outcomes;
-    for (const std::string& id : ids) outcomes.push_back(outcome_of(id, before, after, drop));
-    return outcomes;
   }
   std::vector<LetterOutcome> outcomes;
-  for (const std::string& id : ids) outcomes.push_back(outcome_of(id, before, before, drop));
+  for (const std::string& id : ids) {
+    outcomes.push_back(outcome_of(id, before, after, problems, drop));
+  }
   return outcomes;
 }
 

@@ -15,16 +15,19 @@ namespace weir::cli {
 /// What became of one letter.
 struct LetterOutcome {
   std::string id;
-  std::string outcome;  ///< "replayed", "dropped", "failed", or "gone" when it was not there
-  std::string message;  ///< why it failed
+  /// "replayed", "dropped", "failed", "gone" when it was not there, or "left" when it was not
+  /// tried.
+  std::string outcome;
+  std::string message;  ///< why it failed or was not tried
 };
 
 /// Calls `request(done)` and waits for its answer, also when the job ends before it gives one.
 Result<Manifest> wait_for(const std::function<void(JobRunner::Done)>& request);
 
 /// Replays the letters with these ids, edited, or drops them, and waits until that is durable. They
-/// are read from the newest checkpoint of `state_dir`, so calls for one job must not overlap.
-/// Error: an edit that does not fit a letter (then nothing has been replayed), or the job has
+/// are read from the newest checkpoint of `state_dir`, so calls for one job must not overlap. A
+/// letter that an edit does not fit is left as it is, and so are those that wait behind it. Error:
+/// a letter waits behind one that was not chosen (then nothing has been replayed), or the job has
 /// ended.
 Result<std::vector<LetterOutcome>> replay_letters(JobRunner& runner, const std::string& state_dir,
                                                   const std::vector<std::string>& ids,
