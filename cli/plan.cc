@@ -115,17 +115,39 @@ std::vector<StepVerdict> judge_all(const Graph& graph, const Manifest& manifest,
   return verdicts;
 }
 
-/// Prints what a restore would do; its result is the exit status.
-int print_restore(const Args& args, const Job& job, const Manifest& manifest) {
+/// A checkpoint, and whether its files are what was written.
+struct Against {
+  Manifest manifest;
+  Status intact;
+};
+
+Result<Against> read_against(const std::string& dir, const std::string& checkpoint) {
+  WEIR_ASSIGN(auto folder, StateFolder::open(dir));
+  std::optional<Manifest> manifest;
+  Status intact = folder.read_checkpoint(checkpoint, [&](const Manifest& read) {
+    manifest = read;
+    return folder.store().verify(read);
+  });
+  if (!manifest) return intact.error();
+  return Against{*std::move(manifest), std::move(intact)};
+}
+
+/// Prints what a restore would do. Error: it would fail, and why.
+Status print_restore(const Args& args, const Job& job, const Against& against) {
+  const Manifest& manifest = against.manifest;
   const bool allow_dropped = args.has("allow-dropped-state");
-  const Status fits = check_restore(job, manifest, allow_dropped);
+  Status fits = check_restore(job, manifest, allow_dropped);
   const auto verdicts = judge_all(job.graph(), manifest, allow_dropped);
   if (args.has("json")) {
     json::array steps;
     for (const StepVerdict& v : verdicts) {
       steps.push_back({{"step", v.step}, {"verdict", v.verdict}, {"detail", v.detail}});
     }
-    json::object object{{"checkpoint", manifest.id}, {"compatible", fits.ok()}, {"steps", steps}};
+    json::object object{{"checkpoint", manifest.id},
+                        {"compatible", fits.ok()},
+                        {"intact", against.intact.ok()},
+                        {"steps", steps}};
+    if (!against.intact.ok()) object["problem"] = against.intact.error().message;
     if (!fits.ok()) object["problem"] = fits.error().message;
     print_json(object);
   } else {
@@ -137,25 +159,29 @@ int print_restore(const Args& args, const Job& job, const Manifest& manifest) {
       if (!v.detail.empty()) std::fputs(indented(v.detail, "      ").c_str(), stdout);
     }
   }
-  if (fits.ok()) return kOk;
-  std::fflush(stdout);
-  std::fprintf(stderr, "weir: %s\n", fits.error().message.c_str());
-  return kRefused;
+  if (fits.ok()) return against.intact;
+  const auto refused = std::count_if(verdicts.begin(), verdicts.end(), [](const StepVerdict& v) {
+    return v.verdict == "incompatible";
+  });
+  if (refused == 0 || args.has("json")) return fits;
+  return Error{ErrorCode::incompatible,  // the reasons have been listed
+               "The job cannot be restored from it: " + std::to_string(refused) +
+                   (refused == 1 ? " step does not fit" : " steps do not fit")};
 }
 
 Result<int> plan(const Args& args) {
   install_crash_handler();
-  std::optional<Manifest> against;
+  set_crash_context(args.operands()[0], "");
+  std::optional<Against> against;
   if (const std::string* dir = args.value("against")) {
-    WEIR_ASSIGN(auto folder, StateFolder::open(*dir));
-    WEIR_ASSIGN(against, folder.checkpoint(args.text("checkpoint", "latest")));
+    WEIR_ASSIGN(against, read_against(*dir, args.text("checkpoint", "latest")));
   }
+  const ExitGuard guard;
   WEIR_ASSIGN(const JobLibrary library, load_job_library(args.operands()[0]));
-  set_crash_context(library.path, "");
   RunOptions options;
   options.name = library.name;
   WEIR_ASSIGN(options.config, settings_of(args));
-  if (against && options.config.empty()) options.config = against->config;
+  if (against && options.config.empty()) options.config = against->manifest.config;
   WEIR_ASSIGN(const auto parallelism, args.number("parallelism", 1, 1, 32768));
   options.parallelism = static_cast<std::uint32_t>(parallelism);
   WEIR_ASSIGN(const auto runner, JobRunner::create(library.entry->function, std::move(options)));
@@ -170,7 +196,8 @@ Result<int> plan(const Args& args) {
   } else {
     print_text(runner->job(), made);
   }
-  return against ? print_restore(args, runner->job(), *against) : kOk;
+  if (against) WEIR_TRY(print_restore(args, runner->job(), *against));
+  return kOk;
 }
 
 }  // namespace
@@ -189,8 +216,10 @@ Command plan_command() {
        {"allow-dropped-state", nullptr, "with --against: as for run"},
        {"dot", nullptr, "print the graph for Graphviz"},
        {"json", nullptr, "print JSON, one step a line"}},
-      "With --against the settings default to those of the checkpoint, and the exit status is 3\n"
-      "when the job cannot be restored from it.\n",
+      "With --against the settings default to those of the checkpoint, whose files are all read\n"
+      "and checked. The exit status is 3 when the job cannot be restored from it, 5 when a file "
+      "is\n"
+      "damaged.\n",
       plan};
 }
 
