@@ -66,8 +66,17 @@ int say_end(const JobRunner& runner, const RunResult& result) {
   return result.outcome == RunResult::Outcome::cancelled ? kCancelled : kOk;
 }
 
+/// Records how the job was called, for commands that have to start it by themselves.
+Status record_call(const JobRunner& runner, const JobLibrary& library) {
+  const RunOptions& used = runner.options();
+  if (used.state_dir.empty()) return {};
+  return write_job_file(used.state_dir,
+                        {library.path, library.version, runner.job().name(), used.config,
+                         used.parallelism, used.threads, std::filesystem::current_path().string()});
+}
+
 /// Runs the job under watch, and reachable for other commands when it has a state folder.
-Result<int> run_watched(JobRunner& runner) {
+Result<int> run_watched(JobRunner& runner, const JobLibrary& library) {
   const std::string& state = runner.options().state_dir;
   Watch watch(runner, ::isatty(STDERR_FILENO) == 1);
   JobControl control(runner, state, [&watch] { watch.request_stop(); });
@@ -77,24 +86,20 @@ Result<int> run_watched(JobRunner& runner) {
                   return control.handle(request);
                 }));
   }
-  if (!runner.already_finished()) say_start(runner);
+  Status recorded;
   const ExitGuard guard;
-  const auto result = runner.run();
+  const auto result = runner.run([&] {  // a run that is refused leaves no trace
+    say_start(runner);
+    recorded = record_call(runner, library);
+    if (!recorded.ok()) runner.cancel();
+  });
   control.ended(result.ok() ? word_of(result->outcome) : "failed",
                 result.ok() ? result->last_checkpoint : 0);
   server.reset();
   watch.finish();
   if (!result.ok()) return result.error();
+  WEIR_TRY(recorded);
   return say_end(runner, *result);
-}
-
-/// Records how the job was called, unless it had ended and so is not run again.
-Status record_call(const JobRunner& runner, const JobLibrary& library) {
-  const RunOptions& used = runner.options();
-  if (used.state_dir.empty() || runner.already_finished()) return {};
-  return write_job_file(used.state_dir,
-                        {library.path, library.version, runner.job().name(), used.config,
-                         used.parallelism, used.threads, std::filesystem::current_path().string()});
 }
 
 Result<int> run(const Args& given) {
@@ -107,10 +112,9 @@ Result<int> run(const Args& given) {
   WEIR_ASSIGN(const JobLibrary library, load_job_library(args.operands()[0]));
   WEIR_ASSIGN(RunOptions options, run_options(args, library));
   WEIR_ASSIGN(const auto runner, JobRunner::create(library.entry->function, std::move(options)));
-  WEIR_TRY(record_call(*runner, library));
   const Manifest* from = runner->restored_from();
   set_crash_checkpoint(from != nullptr ? from->id : 0);
-  return run_watched(*runner);
+  return run_watched(*runner, library);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <functional>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 #include "weir/base/hash.h"
 #include "weir/base/path.h"
@@ -48,6 +54,23 @@ std::uint64_t elf_extent(std::string_view bytes) {
   return extent;
 }
 
+/// Removes all but the copies that were used last. One that a process has loaded stays loaded;
+/// where this cannot be done nothing is lost but space.
+void remove_old_copies(const std::string& folder) {
+  constexpr std::size_t kKeep = 20;
+  namespace fs = std::filesystem;
+  std::vector<std::pair<fs::file_time_type, fs::path>> copies;
+  std::error_code failed;
+  for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+    std::error_code gone;
+    const auto time = it->last_write_time(gone);
+    if (!gone) copies.emplace_back(time, it->path());
+  }
+  if (copies.size() <= kKeep) return;
+  std::sort(copies.begin(), copies.end(), std::greater<>());
+  for (std::size_t i = kKeep; i < copies.size(); ++i) fs::remove(copies[i].second, failed);
+}
+
 /// Copies the library to a path that is named by its content.
 Result<std::string> copy_by_content(const std::string& bytes, const std::string& version) {
   auto storage = make_posix_storage();
@@ -56,7 +79,10 @@ Result<std::string> copy_by_content(const std::string& bytes, const std::string&
   WEIR_ASSIGN(const bool there, storage->exists(copy));
   if (there) {
     auto old = read_file(*storage, copy);
-    if (old.ok() && *old == bytes) return copy;
+    if (old.ok() && *old == bytes) {
+      ::utimensat(AT_FDCWD, copy.c_str(), nullptr, 0);  // used now
+      return copy;
+    }
   }
   WEIR_TRY(storage->make_dirs(folder));
   const std::string temporary = copy + "." + std::to_string(getpid());
@@ -64,6 +90,7 @@ Result<std::string> copy_by_content(const std::string& bytes, const std::string&
   WEIR_TRY(file->append(bytes));
   WEIR_TRY(file->close());
   WEIR_TRY(storage->rename(temporary, copy));
+  remove_old_copies(folder);
   return copy;
 }
 

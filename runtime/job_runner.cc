@@ -55,9 +55,8 @@ class LocalJobRunner final : public JobRunner {
   const Manifest* restored_from() const override {
     return restore_ ? &restore_->manifest : nullptr;
   }
-  bool already_finished() const override { return already_finished_; }
 
-  Result<RunResult> run() override;
+  Result<RunResult> run(std::function<void()> on_begin) override;
   void stop() override {
     ask([](Coordinator& c) {
       c.request_checkpoint(CheckpointKind::stop, [](Result<Manifest>) {});
@@ -269,7 +268,7 @@ Result<RunResult> LocalJobRunner::stay_finished() {
   return result;
 }
 
-Result<RunResult> LocalJobRunner::run() {
+Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
   if (already_finished_) return stay_finished();
   RunResult result;
   result.restored_from = restore_ ? restore_->manifest.id : 0;
@@ -283,6 +282,7 @@ Result<RunResult> LocalJobRunner::run() {
     Status begun = begin_attempt();
     Error failure;
     if (begun.ok()) {
+      if (on_begin) std::exchange(on_begin, nullptr)();
       worker_->start();
       Coordinator::State state = drive();
       // Commits that the last checkpoint made due belong to a clean end.

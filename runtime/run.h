@@ -87,12 +87,12 @@ class JobRunner {
   virtual const RunOptions& options() const = 0;
   /// The checkpoint that `run` will start from, or null.
   virtual const Manifest* restored_from() const = 0;
-  /// The state folder holds a job that had ended: `run` does no more than commit what may be left,
-  /// and under other settings nothing.
-  virtual bool already_finished() const = 0;
 
-  /// Runs until the job ends, is stopped, or fails for good.
-  virtual Result<RunResult> run() = 0;
+  /// Runs until the job ends, is stopped, or fails for good. Calls `on_begin` once, on this thread,
+  /// when everything is restored and opened and the first record is about to be read; never for a
+  /// job that had finished in this state folder: of that no more than commits can be left, and
+  /// under other settings nothing is done at all.
+  virtual Result<RunResult> run(std::function<void()> on_begin = nullptr) = 0;
 
   // ---- from any thread
   // ----------------------------------------------------------------------------
