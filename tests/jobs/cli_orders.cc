@@ -1,9 +1,11 @@
 // The job of cli_test.py: CSV orders, of which some are broken, some are refused by a function, and
-// one can crash the process. Amounts are summed by customer.
+// those of customer "evil" do to the process what the setting "evil" says. Amounts are summed by
+// customer.
 #include <weir/file.h>
 #include <weir/weir.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
 struct Order {
@@ -27,9 +29,22 @@ struct Receipt {
 };
 WEIR_DESCRIBE(Receipt, customer, amount, total);
 
+static int deep(int depth) {
+  volatile char local[4096] = {};
+  return depth == 0 ? local[0] : deep(depth - 1) + local[0];
+}
+
+static void do_evil(const std::string& what) {
+  if (what == "crash") std::raise(SIGSEGV);
+  if (what == "exit") std::exit(0);
+  if (what == "recursion") static_cast<void>(std::to_string(deep(1 << 30)));
+  while (what == "hang") std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
 static void cli_orders(weir::Job& job) {
   const weir::Duration pause = job.config("pause", weir::Duration(0));
-  const std::string crash_on = job.config("crash_on", "");
+  const std::string evil = job.config("evil", "");
+  if (evil == "throw") throw 42;
   const weir::Duration roll = job.config("roll", weir::Duration(10'000));
   auto orders = job.source("orders", weir::file::csv<Order>({.path = job.config("input")}),
                            {.event_time = &Order::at, .out_of_order = std::chrono::hours(1)});
@@ -37,7 +52,7 @@ static void cli_orders(weir::Job& job) {
       .map("slow",
            [=](const Order& order) {
              if (pause.count() > 0) std::this_thread::sleep_for(pause);
-             if (order.customer == crash_on) std::raise(SIGSEGV);
+             if (order.customer == "evil") do_evil(evil);
              return order;
            })
       .key_by(&Order::customer)

@@ -116,6 +116,26 @@ class Usage(CommandTest):
         library = BUILD / "lib" / "libweir.so"
         self.assertIn("no job", self.weir("run", str(library), status=3)[1])
 
+    def test_a_library_that_is_cut_short(self):
+        whole = Path(ORDERS).read_bytes()
+        for size in (5, 64, 4096, len(whole) // 2, len(whole) - 1):
+            (self.folder / "cut.so").write_bytes(whole[:size])
+            self.assertIn("cut short", self.weir("run", "./cut.so", status=5)[1])
+
+    def test_few_copies_of_libraries_are_kept(self):
+        cache = self.folder / "cache" / "weir" / "jobs"
+        cache.mkdir(parents=True)
+        for number in range(30):
+            (cache / f"{number}.so").write_bytes(b"")
+            os.utime(cache / f"{number}.so", (number, number))
+        done = subprocess.run([WEIR, "plan", WORDS, "--set", "input=a", "--set", "output=b"],
+                              capture_output=True,
+                              env=dict(os.environ, XDG_CACHE_HOME=str(self.folder / "cache")))
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(len(list(cache.iterdir())), 20)
+        self.assertFalse((cache / "10.so").exists())
+        self.assertTrue((cache / "11.so").exists())
+
     def test_settings_of_the_job(self):
         self.assertIn("--set input=VALUE", self.weir("run", WORDS, status=2)[1])
         error = self.weir("run", WORDS, "--set", "input=a", "--set", "output=b", "--set",
@@ -161,9 +181,15 @@ class Running(CommandTest):
         self.assertIn("finished", self.weir(*self.run_words())[1])
         receipts = self.receipts()
         self.assertEqual(len(receipts), 500)
+        newest = self.lines("checkpoints", "list", self.state, "--json")[-1]["id"]
         error = self.weir(*self.run_words())[1]
         self.assertIn("had finished before", error)
         self.assertEqual(self.receipts(), receipts)
+        self.assertEqual([c["id"] for c in self.lines("checkpoints", "list", self.state, "--json")],
+                         [newest])
+        error = self.weir(*self.run_words("--set", "output=elsewhere"))[1]
+        self.assertIn("it finished with input=orders.csv, output=out", error)
+        self.assertFalse((self.folder / "elsewhere").exists())
         self.assertIn("has finished", self.weir("status", "--state", self.state)[0])
 
     def test_none_refuses_a_used_folder(self):
@@ -194,16 +220,67 @@ class Running(CommandTest):
         self.assertFalse((Path(self.state) / "control.sock").exists())
         self.assertIn("No job is running", self.weir("stop", "--state", self.state, status=4)[1])
 
-    def test_crash_of_a_function(self):
+    def write_evil(self):
         self.write_orders(text="customer,amount,at\nann,1,2024-01-01T00:00:00Z\n"
                           "evil,2,2024-01-01T00:00:00Z\n")
-        done = subprocess.run([WEIR, *self.run_words("--set", "crash_on=evil")], cwd=self.folder,
-                              capture_output=True, text=True)
-        self.assertEqual(done.returncode, -signal.SIGSEGV)
-        self.assertIn("crashed with SIGSEGV in a function of the job", done.stderr)
-        self.assertIn("slow", done.stderr)
+
+    def test_a_function_ends_the_process(self):
+        self.write_evil()
+        for evil, status, text in (
+                ("crash", -signal.SIGSEGV, "crashed with SIGSEGV in a function of the job"),
+                ("recursion", -signal.SIGSEGV, "its stack full"),
+                ("exit", 1, "called exit in a function of the job")):
+            error = self.weir(*self.run_words("--set", f"evil={evil}"), status=status)[1]
+            self.assertIn(text, error)
+            self.assertIn("slow", error)
+        error = self.weir(*self.run_words("--set", "evil=throw"), status=1)[1]
+        self.assertIn("threw while it built its graph", error)
         self.weir(*self.run_words())
         self.assertEqual(self.totals(), {"ann": 1, "evil": 2})
+
+    def start_hanging(self):
+        self.write_evil()
+        process = subprocess.Popen([WEIR, *self.run_words("--set", "evil=hang")],
+                                   cwd=self.folder, stderr=subprocess.PIPE, text=True)
+        self.running.append(process)
+        for _ in range(500):
+            if (Path(self.state) / "control.sock").exists():
+                return process
+            time.sleep(0.02)
+        self.fail("the job does not listen")
+
+    def test_a_second_interrupt_ends_a_function_that_hangs(self):
+        process = self.start_hanging()
+        process.send_signal(signal.SIGINT)
+        self.assertIn("begins anew", process.stderr.readline())
+        self.assertIn("press Ctrl-C again", process.stderr.readline())
+        process.send_signal(signal.SIGINT)
+        self.assertIn("ended at once", process.communicate(timeout=10)[1])
+        self.assertEqual(process.returncode, 130)
+
+    def test_a_suspended_job_is_said_to_be(self):
+        process = self.start_hanging()
+        process.send_signal(signal.SIGSTOP)
+        error = self.weir("status", "--state", self.state, status=1)[1]
+        self.assertIn(f"process {process.pid}) does not react", error)
+
+    def test_a_refused_run_leaves_no_trace(self):
+        self.write_orders(10)
+        (self.folder / "file").write_text("")
+        error = self.weir(*self.run_words("--set", "output=file/x"), status=4)[1]
+        self.assertNotIn("begins anew", error)
+        self.assertFalse((Path(self.state) / "job.json").exists())
+
+    def test_limits_and_closed_streams(self):
+        self.write_orders(20000)
+        command = " ".join(self.run_words("--max-restarts", "0"))
+        done = subprocess.run(f"ulimit -f 100; exec {WEIR} {command}", shell=True, cwd=self.folder,
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("File too large", done.stderr)
+        done = subprocess.run(f"exec {WEIR} {command} <&- >&- 2>&-", shell=True, cwd=self.folder)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(len(self.receipts()), 20000)
 
     def test_kill_and_resume(self):
         self.write_orders(12000)
@@ -287,8 +364,13 @@ class Looking(CommandTest):
                                            "output=b")[0])
         steps = self.lines("plan", ORDERS, "--json", "--set", "input=a", "--set", "output=b")
         self.assertIn("accounts", {step["name"] for step in steps})
-        error = self.weir("plan", WORDS, "--against", self.state, status=3)[1]
-        self.assertIn("no longer has", error)
+        text, error = self.weir("plan", WORDS, "--against", self.state, status=3)
+        self.assertIn("no longer has", text)
+        self.assertIn("cannot be restored", error)
+        self.assertNotIn("no longer has", error)
+        run = next((Path(self.state) / "runs").glob("accounts-*-state.sst"))
+        run.write_bytes(run.read_bytes()[:-1] + b"x")
+        self.assertIn(run.name, self.weir("plan", ORDERS, "--against", self.state, status=5)[1])
 
 
 class DeadLetters(CommandTest):
@@ -315,6 +397,8 @@ class DeadLetters(CommandTest):
         self.weir("dlq", "export", "--state", self.state, "--output", "letters.jsonl")
         self.assertEqual(len((self.folder / "letters.jsonl").read_text().splitlines()), 4)
         self.weir("dlq", "show", "9.9.9", "--state", self.state, status=4)
+        error = self.weir("dlq", "list", "--step", "acounts", "--state", self.state, status=4)[1]
+        self.assertIn("accounts, orders", error)
 
     def test_dry_run_changes_nothing(self):
         self.finish()
@@ -322,8 +406,22 @@ class DeadLetters(CommandTest):
                           "user_error", "--set", "amount=4")
         self.assertEqual([json.loads(r["before"])["amount"] for r in rows], [-5, -1])
         self.assertEqual([json.loads(r["after"])["amount"] for r in rows], [4, 4])
+        dropped = self.lines("dlq", "drop", "--json", "--state", self.state, "--dry-run", "--all")
+        self.assertEqual(len(dropped), 4)
         self.assertEqual(len(self.letters()), 4)
         self.assertEqual(self.totals(), {"ann": 10})
+
+    def test_a_letter_that_an_edit_does_not_fit_is_left(self):
+        self.finish()
+        only_bob = ('[{"op":"test","path":"/amount","value":-5},'
+                    '{"op":"replace","path":"/amount","value":4}]')
+        rows = self.lines("dlq", "replay", "--json", "--dry-run", "--state", self.state, "--all",
+                          "--patch", only_bob, status=1)
+        self.assertEqual(sum("problem" in row for row in rows), 3)
+        outcomes = self.replay("--all", "--patch", only_bob, status=1)
+        self.assertEqual(sorted(outcomes), ["left", "left", "left", "replayed"])
+        self.assertEqual([letter["attempt"] for letter in self.letters()], [1, 1, 1])
+        self.assertEqual(self.totals(), {"ann": 10, "bob": 4})
 
     def test_replay_of_a_finished_job(self):
         self.finish()
@@ -353,7 +451,7 @@ class DeadLetters(CommandTest):
     def test_an_edit_that_does_not_fit_replays_nothing(self):
         self.finish()
         self.assertIn("no field", self.weir("dlq", "replay", "--state", self.state, "--all",
-                                            "--remove", "color", status=2)[1])
+                                            "--remove", "color", status=1)[0])
         self.assertEqual(len(self.letters()), 4)
 
     def test_a_repaired_key_goes_to_its_owner(self):

@@ -160,7 +160,8 @@ struct Troubled final : Sink<std::string> {
   Troubled(std::string commits, std::string opens)
       : commits_(std::move(commits)), opens_(std::move(opens)) {}
   static Status status(const std::string& failure) {
-    return failure.empty() ? Status() : Status(Error{ErrorCode::io, failure, false});
+    if (failure.empty()) return {};
+    return Error{ErrorCode::io, failure, failure.ends_with("for now")};
   }
   Status prepare(const SinkContext&, const std::vector<std::string>&) const override { return {}; }
   Result<std::unique_ptr<SinkWriter<std::string>>> open(
@@ -208,6 +209,37 @@ TEST_F(JobRunnerTest, AnAttemptThatCannotBeRestoredLeavesNothingBehind) {
   ASSERT_FALSE(ended.ok());
   EXPECT_THAT(ended.error().message, HasSubstr("the second cannot be opened"));
   std::this_thread::sleep_for(100ms);  // a commit of the first would come back by now
+}
+
+TEST_F(JobRunnerTest, ACancelEndsThePauseBeforeARestart) {
+  commits_end.clear();
+  second_opens = "the second cannot be opened for now";
+  write("x\n");
+  auto made = JobRunner::create(two_sinks_job, options_);
+  ASSERT_TRUE(made.ok());
+  runner_ = std::move(*made);
+  result_ = std::async(std::launch::async, [this] { return runner_->run(); });
+  while (runner_->status().restarts < 5) std::this_thread::sleep_for(1ms);
+  runner_->cancel();  // of 3.2 s
+  ASSERT_EQ(result_.wait_for(1s), std::future_status::ready);
+  const auto ended = result_.get();
+  ASSERT_TRUE(ended.ok());
+  EXPECT_EQ(ended->outcome, RunResult::Outcome::cancelled);
+}
+
+void refusing_job(Job& job) {
+  job.source("in", file::lines({.path = job.config("input")}))
+      .map("refuse", [](const std::string& line) -> std::string { throw std::runtime_error(line); })
+      .sink("out", file::text_sink({.path = job.config("output")}));
+}
+
+TEST_F(JobRunnerTest, AMainFunctionSaysItsDeadLetters) {
+  write("x\ny\n");
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(run_main(refusing_job, options_), 0);
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr("finished: 2 records read, 2 dead letters"));
+  EXPECT_THAT(said, HasSubstr("weir dlq list --state " + options_.state_dir));
 }
 
 template <class Thrown>
