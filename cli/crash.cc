@@ -24,6 +24,7 @@ constexpr std::uint64_t kNotBegun = UINT64_MAX;
 std::atomic<std::uint64_t> last_checkpoint{kNotBegun};
 std::atomic<bool> crashing{false};
 std::atomic<int> exit_guards{0};
+pid_t guarded_process = 0;
 
 void say(const char* text) {
   const char* end = text + std::strlen(text);
@@ -129,7 +130,7 @@ void on_crash(int signal, siginfo_t* info, void* context) {
 }
 
 void on_exit() {
-  if (exit_guards == 0) return;
+  if (exit_guards == 0 || ::getpid() != guarded_process) return;  // not for a child that was forked
   std::fflush(stdout);
   say("\nweir: ");
   say(*library_path ? library_path : "the job");
@@ -173,6 +174,7 @@ ExitGuard::ExitGuard() {
   // Handlers run in the reverse order, mixed with the destructors of the library's own objects.
   std::atexit(on_exit);
   std::at_quick_exit(on_exit);
+  guarded_process = ::getpid();
   ++exit_guards;
 }
 ExitGuard::~ExitGuard() { --exit_guards; }
