@@ -201,6 +201,10 @@ class Strangers(AttackTest):
             self.assertFalse(answer["ok"], line)
         idle = [connect() for _ in range(8)]
         idle[0].sendall(b'{"request":')
+        idle[1].setblocking(False)
+        with self.assertRaises(BlockingIOError):  # one that asks and asks, and never reads
+            while True:
+                idle[1].send(b'{"request":"status"}\n')
         self.weir("stop", "--state", self.state)
         self.assertEqual(process.wait(timeout=30), 0)
         for connection in [asking, *idle]:
