@@ -22,11 +22,17 @@ export TSAN_OPTIONS=suppressions=$source_dir/tests/tsan.supp:${TSAN_OPTIONS:-}
 fixed=()
 if setarch -R true 2>/dev/null; then fixed=(setarch -R); fi
 failed=()
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 for binary in "${binaries[@]}"; do
   echo "== $(basename "$binary") under $sanitizers"
-  "${fixed[@]}" "$binary" --gtest_brief=1 || failed+=("$(basename "$binary")")
+  "${fixed[@]}" "$binary" --gtest_brief=1 2>&1 | tee -a "$log" || failed+=("$(basename "$binary")")
 done
 if [ ${#failed[@]} -gt 0 ]; then
+  # Last, where a long report has not pushed it away: what was found, and by which frames of ours.
+  echo "== found:" >&2
+  grep -E '^SUMMARY|^\[  FAILED|WARNING: ThreadSan|ERROR: |runtime error' "$log" | sort | uniq -c >&2 || true
+  grep -E '^ +#[0-9]+ weir::' "$log" | head -40 | cut -c1-160 >&2 || true
   echo "run_sanitized: failed under $sanitizers: ${failed[*]}" >&2
   exit 1
 fi
