@@ -68,7 +68,7 @@ struct GraphPort {
 struct SourceHooks {
   std::function<Result<std::vector<std::string>>(const SourceContext&)> discover;
   std::optional<Duration> discovery_interval;
-  bool event_time = false;  ///< its records have event times
+  bool event_time = false;      ///< its records have event times
   std::string alignment_group;  ///< sources of one group do not drift apart; empty: none
   Duration alignment_drift{0};
 };

@@ -31,7 +31,8 @@ done
 if [ ${#failed[@]} -gt 0 ]; then
   # Last, where a long report has not pushed it away: what was found, and by which frames of ours.
   echo "== found:" >&2
-  grep -E '^SUMMARY|^\[  FAILED|WARNING: ThreadSan|ERROR: |runtime error' "$log" | sort | uniq -c >&2 || true
+  marks='^SUMMARY|^\[  FAILED|WARNING: ThreadSan|ERROR: |runtime error'
+  grep -E "$marks" "$log" | sort | uniq -c >&2 || true
   grep -E '^ +#[0-9]+ weir::' "$log" | head -40 | cut -c1-160 >&2 || true
   echo "run_sanitized: failed under $sanitizers: ${failed[*]}" >&2
   exit 1
