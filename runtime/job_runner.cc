@@ -50,6 +50,12 @@ class LocalJobRunner final : public JobRunner {
   }
 
   Status open();
+  /// It had finished, under other settings than those of now.
+  bool finished_otherwise() const {
+    return already_finished_ && restore_->manifest.config != options_.config;
+  }
+  /// Commits, in `run`, by `job`, which was built with the settings it had finished with.
+  Status commit_by(Job job);
   const Job& job() const override { return job_; }
   const RunOptions& options() const override { return options_; }
   const Manifest* restored_from() const override {
@@ -240,16 +246,22 @@ void LocalJobRunner::pause(std::chrono::milliseconds time) {
   cancel_.wait_for(lock, time, [this] { return cancelled_.load(); });
 }
 
+Status LocalJobRunner::commit_by(Job job) {
+  WEIR_TRY(check_restore(job, restore_->manifest, options_.allow_dropped_state));
+  job_ = std::move(job);
+  plan_ = make_plan(job_.graph(), options_.parallelism);
+  return {};
+}
+
 /// The job had ended before. All that can be left are commits that its process did not get to; no
-/// checkpoint is written, since one that holds nothing new would push out one that does. Under
-/// other settings nothing at all is done: they may name other folders than those of the commits.
+/// checkpoint is written, since one that holds nothing new would push out one that does. They go
+/// where the settings of then said, whatever those of now are.
 Result<RunResult> LocalJobRunner::stay_finished() {
   RunResult result;
   result.outcome = RunResult::Outcome::already_finished;
   result.last_checkpoint = result.restored_from = restore_->manifest.id;
   result.finished_config = restore_->manifest.config;
   result.status = status_when_restored();
-  if (result.finished_config != options_.config) return result;
   WEIR_TRY(begin_attempt());
   Coordinator& coordinator = deployment_->coordinator();
   for (bool quiet = false; !quiet && !cancelled_;) {
@@ -374,12 +386,27 @@ JobStatus LocalJobRunner::status() const {
   return status;
 }
 
+/// Gives `runner` the job as it was when it finished.
+Status commit_as_it_finished(JobFunction function, LocalJobRunner& runner) {
+  RunOptions then = runner.options();
+  then.config = runner.restored_from()->config;
+  auto job = build_job(function, then);
+  Status done = job.ok() ? runner.commit_by(std::move(*job)) : Status(job.error());
+  if (done.ok()) return {};
+  return Error{done.error().code,
+               "The job has finished with other settings, and cannot be built with those to commit "
+               "what it may have left: " +
+                   done.error().message + " Give its new settings a state folder of their own.",
+               false};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<JobRunner>> JobRunner::create(JobFunction function, RunOptions options) {
   WEIR_ASSIGN(Job job, build_job(function, options));
   auto runner = std::make_unique<LocalJobRunner>(std::move(job), std::move(options));
   WEIR_TRY(runner->open());
+  if (runner->finished_otherwise()) WEIR_TRY(commit_as_it_finished(function, *runner));
   return std::unique_ptr<JobRunner>(std::move(runner));
 }
 

@@ -12,7 +12,7 @@ from collections import Counter
 
 from cli_test import ORDERS, WEIR, CommandTest
 
-ROWS = 3000
+ROWS = 12_000  # more than the slow runs get through
 QUICK = ("--checkpoint-interval", "50ms", "--set", "roll=0ms")
 NEVER = ("--checkpoint-interval", "1h")
 
@@ -68,7 +68,7 @@ class OutputOwner(CommandTest):
 
     def test_two_at_once(self):
         os.symlink("out", self.folder / "link")
-        for wait_for in (".staging/owner", "part-*"):
+        for wait_for in (".staging/owner", ".staging/*.jsonl"):
             first = self.begin(*QUICK, wait_for=wait_for)
             for folders in ({"state": "b"}, {"state": None}, {"state": "b", "output": "./link/"}):
                 before = self.amounts()
@@ -92,9 +92,20 @@ class OutputOwner(CommandTest):
         self.weir(*self.words(state=None))
         self.complete()
 
+    def test_finished_but_not_committed(self):
+        died = subprocess.run([WEIR, *self.words(*NEVER)], cwd=self.folder, capture_output=True,
+                              env={**os.environ, "WEIR_FAILPOINTS": "sink.before_commit=kill@1"})
+        self.assertNotEqual(died.returncode, 0)
+        self.assertEqual(self.amounts(), Counter())
+        # Committed where the settings of then say, whatever those of now are.
+        error = self.weir(*self.words("--set", "pause=1ms", output="elsewhere"))[1]
+        self.assertIn("had finished before", error)
+        self.assertFalse((self.folder / "elsewhere").exists())
+        self.complete()
+
     def stopped_with_many_checkpoints(self):
         first = self.begin(*QUICK, "--keep", "100", wait_for="part-*")
-        time.sleep(1)
+        time.sleep(5)  # a batch takes two seconds
         first.send_signal(signal.SIGINT)
         self.assertEqual(first.wait(timeout=30), 0)
         names = sorted(path.stem for path in (self.folder / "state/checkpoints").iterdir())
