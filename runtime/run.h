@@ -90,8 +90,8 @@ class JobRunner {
 
   /// Runs until the job ends, is stopped, or fails for good. Calls `on_begin` once, on this thread,
   /// when everything is restored and opened and the first record is about to be read; never for a
-  /// job that had finished in this state folder: of that no more than commits can be left, and
-  /// under other settings nothing is done at all.
+  /// job that had finished in this state folder: of that no more than commits can be left,
+  /// which go where the settings of then say.
   virtual Result<RunResult> run(std::function<void()> on_begin = nullptr) = 0;
 
   // ---- from any thread
