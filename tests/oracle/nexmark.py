@@ -1,9 +1,9 @@
 """Says what the Nexmark queries of bench/nexmark must answer about the events that
 `nexmark_bench --dump DIR` wrote. Clear rather than fast; one query a function.
 
-`nexmark.py DIR...` holds each folder q* of the DIRs against events.jsonl of the first and exits with
-1 where one differs; `--query q5` prints the lines that q5 must answer. Events are judged by their times alone,
-so the order of arrival does not matter: none is later than the queries allow.
+`nexmark.py DIR...` holds each folder q* of the DIRs against events.jsonl of the first and exits
+with 1 where one differs; `--query q5` prints the lines that q5 must answer. Events are judged by
+their times alone, so the order of arrival does not matter: none is later than the queries allow.
 
 Some queries answer by upserts: as long as bids come, they say again what has changed. Of such
 answers the last one for each key counts, which is the one that has seen most (see `UPSERTS`). Q12
