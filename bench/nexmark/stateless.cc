@@ -134,7 +134,7 @@ void q2(Job& job) {
 void q10(Job& job) {
   bids(events(job), [](const Bid& b) {
     return LoggedBid{b.auction, b.bidder, b.price, b.at, b.extra, day_of(b.at), minute_of(b.at)};
-  }).sink("answers", file::json_sink<LoggedBid>({.path = job.config("answers")}));
+  }).sink("answers", file::csv_sink<LoggedBid>({.path = job.config("answers")}));
 }
 
 /// Bids with what a table of 10,000 rows says of their auction. The table is looked up as it was
