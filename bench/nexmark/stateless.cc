@@ -23,7 +23,7 @@ std::int64_t euros(std::int64_t price) { return price * 908; }
 struct LoggedBid {
   std::int64_t auction = 0, bidder = 0, price = 0;
   EventTime at{};
-  Text extra;
+  std::string extra;
   std::int64_t day = 0, minute = 0;
 };
 WEIR_DESCRIBE(LoggedBid, auction, bidder, price, at, extra, day, minute);
@@ -133,7 +133,8 @@ void q2(Job& job) {
 /// Bids as a log in files, by day and minute.
 void q10(Job& job) {
   bids(events(job), [](const Bid& b) {
-    return LoggedBid{b.auction, b.bidder, b.price, b.at, b.extra, day_of(b.at), minute_of(b.at)};
+    return LoggedBid{b.auction,    b.bidder,       b.price, b.at, std::string(b.extra.view()),
+                     day_of(b.at), minute_of(b.at)};
   }).sink("answers", file::csv_sink<LoggedBid>({.path = job.config("answers")}));
 }
 
