@@ -187,5 +187,25 @@ TEST(StoreCrash, PowerLossAtAnyOperationLeavesTheOldOrTheNewCheckpoint) {
   }
 }
 
+// A process that was killed may have left a manifest of which only the cache knows the name. What
+// is restored from it is committed, and then the power fails.
+TEST(StoreCrash, WhatWasRestoredIsStillThereAfterAPowerLoss) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    World world;
+    must(world.take_second());
+    const std::string manifest = "state/checkpoints/00000002.json", aside = "state/aside";
+    must(world.storage_.rename(manifest, aside));
+    must(world.storage_.sync_dir("state/checkpoints"));
+    must(world.storage_.rename(aside, manifest));
+    const auto restored = must(resolve_restore(*world.store_, "latest"));
+    ASSERT_TRUE(restored);
+    EXPECT_EQ(restored->manifest.id, 2u);
+    world.storage_.crash(seed);
+    world.open();
+    EXPECT_EQ(world.check_newest(), 2u);
+  }
+}
+
 }  // namespace
 }  // namespace weir
