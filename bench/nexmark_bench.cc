@@ -2,92 +2,45 @@
 // same work; see bench/nexmark/README.md.
 //
 //   nexmark_bench [--json] [--runs N] [--events N] [--rate N] [--seed N] [--start MS]
-//                 [--query q5,q7] [--subtasks N] [--dump DIR]
+//                 [--query q5,q7] [--subtasks N] [--dump DIR [--in-two]]
 //
 // `--dump` writes events.jsonl and a folder of answers for each query into DIR, instead of
-// measuring.
-#include <sys/resource.h>
-
+// measuring; with `--in-two` each query is stopped half-way and goes on with one more subtask.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
 #include "bench/nexmark/arrival.h"
 #include "bench/nexmark/generator.h"
-#include "bench/nexmark/queries.h"
-#include "bench/nexmark/streams.h"
-#include "bench/nexmark/table.h"
+#include "bench/nexmark/run_query.h"
 #include "bench/report.h"
 #include "bench/scratch.h"
-#include "weir/base/check.h"
 
 namespace {
 
 using namespace weir::bench::nexmark;
-using weir::bench::ScratchFolder;
 
-struct Settings {
-  std::uint64_t events, rate, seed, start;
-  std::string queries;  // comma before and behind each; empty: all
+/// What is asked of this run.
+struct Wish {
+  Workload work;
+  std::string queries;    ///< with a comma before and behind each; empty: all
+  unsigned subtasks = 0;  ///< 0: 1, and when measuring also 2
+  bool in_two = false;    ///< dump: stop each query half-way and go on
+
+  bool has(const Query& query) const {
+    return queries.empty() || queries.find("," + std::string(query.name) + ",") != queries.npos;
+  }
 };
 
-std::map<std::string, std::string> config_of(const Settings& settings, unsigned subtasks) {
-  return {{"events", std::to_string(settings.events)},
-          {"rate", std::to_string(settings.rate)},
-          {"seed", std::to_string(settings.seed)},
-          {"start", std::to_string(settings.start)},
-          {"splits", std::to_string(subtasks)}};
-}
-
-bool wanted(const Settings& settings, const Query& query) {
-  return settings.queries.empty() ||
-         settings.queries.find("," + std::string(query.name) + ",") != std::string::npos;
-}
-
-/// Seconds of processor time this process has used, all threads together.
-double processor_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-/// Runs a query with a checkpoint each second; `answers` is where its rows go, or empty.
-Measured run(const Query& query, const Settings& settings, unsigned subtasks,
-             const std::string& answers) {
-  const ScratchFolder state("nexmark");
-  weir::RunOptions options;
-  options.name = query.name;
-  options.parallelism = options.threads = subtasks;
-  options.state_dir = state.path() + "/state";
-  options.checkpoint_interval = std::chrono::seconds(1);
-  options.max_dead_letters = 0;  // the disorder stays within what the source allows
-  options.config = config_of(settings, subtasks);
-  // q10 writes files in any case.
-  const bool files = !answers.empty() || std::string(query.name) == "q10";
-  options.config["answers"] = answers.empty() && files ? state.path() + "/answers" : answers;
-  const std::uint64_t rows = answered;
-  const auto begin = std::chrono::steady_clock::now();
-  const double processor_begin = processor_seconds();
-  const auto result = weir::run(query.build, options);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  WEIR_CHECK(result.ok(), result.ok() ? "" : result.error().message.c_str());
-  const auto events = static_cast<double>(settings.events);
-  return {events / took.count(), events / (processor_seconds() - processor_begin), answered - rows};
-}
-
-void dump(const Settings& settings, unsigned subtasks, const std::string& folder) {
-  const Generator generator(
-      {.events = settings.events,
-       .events_per_second = static_cast<double>(settings.rate),
-       .seed = settings.seed,
-       .start = weir::from_millis(static_cast<std::int64_t>(settings.start))});
-  const Arrival arrival(settings.events, static_cast<double>(settings.rate));
-  std::ofstream file(folder + "/events.jsonl");
+void dump_events(const Workload& work, const std::string& path) {
+  const auto rate = static_cast<double>(work.events_per_second);
+  const Generator generator({.events = work.events,
+                             .events_per_second = rate,
+                             .seed = work.seed,
+                             .start = weir::from_millis(static_cast<std::int64_t>(work.start_ms))});
+  const Arrival arrival(work.events, rate);
+  std::ofstream file(path);
   for (std::uint64_t position = 0; position < arrival.positions(); ++position) {
     const std::uint64_t number = arrival.event_at(position);
     if (number == Arrival::kNobody) continue;
@@ -96,25 +49,32 @@ void dump(const Settings& settings, unsigned subtasks, const std::string& folder
     file << to_line(event);
   }
   file.close();
-  if (!file) {
-    std::fprintf(stderr, "Cannot write %s/events.jsonl: is the folder there, the disk full?\n",
-                 folder.c_str());
-    std::exit(1);
-  }
+  if (file) return;
+  std::fprintf(stderr, "Cannot write %s: is the folder there, the disk full?\n", path.c_str());
+  std::exit(1);
+}
+
+void dump(const Wish& wish, const std::string& folder) {
+  dump_events(wish.work, folder + "/events.jsonl");
+  const unsigned subtasks = std::max(wish.subtasks, 1u);
   for (const Query& query : queries()) {
-    if (wanted(settings, query)) run(query, settings, subtasks, folder + "/" + query.name);
+    if (!wish.has(query)) continue;
+    const std::string answers = folder + "/" + query.name;
+    if (!wish.in_two)
+      run_query(query, wish.work, subtasks, answers);
+    else if (run_in_two(query, wish.work, subtasks, answers))
+      std::printf("%s: stopped and resumed\n", query.name);
   }
 }
 
-void measure(const Settings& settings, const weir::bench::ReportOptions& options,
-             std::uint64_t subtasks) {
+void measure(const Wish& wish, const weir::bench::ReportOptions& options) {
   Table table(options.json);
   for (const Query& query : queries()) {
-    if (!wanted(settings, query)) continue;
+    if (!wish.has(query)) continue;
     for (unsigned n = 1; n <= 2; ++n) {
-      if (subtasks != 0 && n != subtasks) continue;
+      if (wish.subtasks != 0 && n != wish.subtasks) continue;
       std::vector<Measured> runs;
-      for (int i = 0; i < options.runs; ++i) runs.push_back(run(query, settings, n, ""));
+      for (int i = 0; i < options.runs; ++i) runs.push_back(run_query(query, wish.work, n, ""));
       table.add(query.name, n, runs, query.flink_total / 2 * 1e6);
     }
   }
@@ -125,18 +85,25 @@ void measure(const Settings& settings, const weir::bench::ReportOptions& options
 
 int main(int argc, char** argv) {
   const auto options = weir::bench::parse_report_options(argc, argv);
+  const auto flag = std::find(options.rest.begin(), options.rest.end(), "--in-two");
+  const bool in_two = flag != options.rest.end();
   const auto number = [&](const char* name, std::uint64_t otherwise) {
     return weir::bench::number_option(options.rest, name, otherwise);
   };
-  Settings settings{number("--events", 10'000'000), number("--rate", 100'000), number("--seed", 1),
-                    // A minute before midnight: the reports by day see two days.
-                    number("--start", 1'772'323'140'000), ""};
   const std::string only = weir::bench::text_option(options.rest, "--query", "");
-  if (!only.empty()) settings.queries = "," + only + ",";
+  const Wish wish{
+      .work = {.events = number("--events", 10'000'000),
+               .events_per_second = number("--rate", 100'000),
+               .seed = number("--seed", 1),
+               // A minute before midnight: the reports by day see two days.
+               .start_ms = number("--start", 1'772'323'140'000)},
+      .queries = only.empty() ? "" : "," + only + ",",
+      .subtasks = static_cast<unsigned>(number("--subtasks", 0)),
+      .in_two = in_two,
+  };
   const std::string folder = weir::bench::text_option(options.rest, "--dump", "");
-  const std::uint64_t subtasks = number("--subtasks", 0);
   if (!folder.empty())
-    dump(settings, static_cast<unsigned>(std::max<std::uint64_t>(subtasks, 1)), folder);
+    dump(wish, folder);
   else
-    measure(settings, options, subtasks);
+    measure(wish, options);
 }

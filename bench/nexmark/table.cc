@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <utility>
 
 namespace weir::bench::nexmark {
 namespace {
@@ -31,7 +32,7 @@ struct Mean {
 void Table::add(const std::string& query, unsigned subtasks, const std::vector<Measured>& runs,
                 double flink_per_core) {
   const Summary per_core = summary_of<&Measured::per_core>(runs);
-  if (!json_ && pairs_.empty() && query == "q0") {
+  if (!json_ && !std::exchange(header_printed_, true)) {
     std::printf("%-6s %8s %12s %12s %12s %12s %8s\n", "query", "subtasks", "M events/s", "a core",
                 "Flink a core", "ratio", "rows");
   }

@@ -17,7 +17,6 @@ struct Measured {
 
 class Table {
  public:
-  /// `flink_mean`: Flink's geometric mean over the queries it was measured on.
   explicit Table(bool json) : json_(json) {}
 
   /// Prints the row of a query. `flink_per_core`: events a second; 0 when there is no figure.
@@ -36,6 +35,7 @@ class Table {
              const Summary& per_core, std::uint64_t rows, double flink_per_core) const;
 
   bool json_;
+  bool header_printed_ = false;
   std::vector<Pair> pairs_;
 };
 
