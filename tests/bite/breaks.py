@@ -1,8 +1,8 @@
 """The ways in which `bite.py` breaks the engine.
 
-Each is one search-and-replace on one source file: small, as a slip of the pen would be, and wrong in
-a way that loses, doubles or disorders something. `old` must occur exactly once in its file. `tried`
-names the suites whose tests should see it, the likeliest first; the others are tried after them.
+Each is one search-and-replace on one source file: small, as a slip of the pen would be, and wrong
+in a way that loses, doubles or disorders something. `old` must occur exactly once in its file.
+`tried` names the suites whose tests should see it, the likeliest first; the others follow.
 """
 
 from dataclasses import dataclass
@@ -228,12 +228,12 @@ OPERATORS = [
            "operators/window.h", "    span.fired = true;\n    if (span.filled) emit(",
            "    if (span.filled) emit(", "operators"),
     _break("session_loses", "of three sessions that merge one is lost",
-           "operators/window.h", "      for (std::size_t i = 1; i < reached_.size(); ++i) combine_(",
-           "      for (std::size_t i = 2; i < reached_.size(); ++i) combine_(", "operators"),
+           "operators/window.h", "for (std::size_t i = 1; i < reached_.size(); ++i) combine_(",
+           "for (std::size_t i = 2; i < reached_.size(); ++i) combine_(", "operators"),
     _break("dedupe_forgets", "dedupe forgets after half of its time",
            "operators/dedupe.h",
-           "    return to_millis(saturating_sub(from_millis(watermark_ms), Duration(ttl_ms_)));",
-           "    return to_millis(saturating_sub(from_millis(watermark_ms), Duration(ttl_ms_ / 2)));",
+           "return to_millis(saturating_sub(from_millis(watermark_ms), Duration(ttl_ms_)));",
+           "return to_millis(saturating_sub(from_millis(watermark_ms), Duration(ttl_ms_ / 2)));",
            "operators"),
     _break("combine_keeps_one", "of what a batch combines before an exchange one record counts",
            "operators/aggregate.h",
