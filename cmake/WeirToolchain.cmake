@@ -38,8 +38,10 @@ if(WEIR_SANITIZE)
   # For every target, since a process mixes none of them.
   add_compile_options("-fsanitize=${WEIR_SANITIZE}" -fno-sanitize-recover=all)
   add_link_options("-fsanitize=${WEIR_SANITIZE}")
-  # The checks that a sanitizer inserts hide from the compiler that a value is set.
-  target_compile_options(weir_flags INTERFACE -Wno-maybe-uninitialized)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # The checks that a sanitizer inserts hide from the compiler that a value is set.
+    target_compile_options(weir_flags INTERFACE -Wno-maybe-uninitialized)
+  endif()
   # Half the compile time of -O2, and stacks that still read.
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1 -DNDEBUG")
 endif()

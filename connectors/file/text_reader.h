@@ -82,7 +82,6 @@ class TextReader : public UntypedReader {
 
   bool entered_;
   bool counts_lines_;
-  bool in_foreign_line_ = false;
   std::string giant_head_;
   std::uint64_t giant_bytes_ = 0;
 };
