@@ -42,18 +42,32 @@ class Scanner {
   std::string_view text_;
 };
 
+/// Reads a year: four digits, or a sign and four to nine where four alone do not say it.
+bool scan_year(Scanner& in, std::int64_t& year) {
+  const int sign = in.take('-') ? -1 : in.take('+') ? 1 : 0;
+  int value;
+  if (!in.digits(4, value)) return false;
+  for (int more = 5; sign != 0 && more > 0 && in.at_digit(); --more)
+    value = value * 10 + in.digit();
+  year = sign < 0 ? -value : value;
+  return sign == 0 || year < 0 || year > 9999;
+}
+
 /// Reads `YYYY-MM-DD` as days since 1970.
 bool scan_date(Scanner& in, std::int64_t& days) {
-  int year, month, day;
-  if (!in.digits(4, year) || !in.take('-') || !in.digits(2, month) || !in.take('-') ||
+  std::int64_t year;
+  int month, day;
+  if (!scan_year(in, year) || !in.take('-') || !in.digits(2, month) || !in.take('-') ||
       !in.digits(2, day)) {
     return false;
   }
-  const std::chrono::year_month_day date{std::chrono::year(year),
+  const std::int64_t in_cycle = (year % 400 + 400) % 400;
+  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(in_cycle)),
                                          std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok()) return false;  // February 30th, month 13
-  days = std::chrono::sys_days(date).time_since_epoch().count();
+  days = std::chrono::sys_days(date).time_since_epoch().count() +
+         (year - in_cycle) / 400 * kDaysPer400Years;
   return true;
 }
 
@@ -176,7 +190,13 @@ Result<EventTime> parse_iso8601(std::string_view text) {
                  "'" + excerpt(text) +
                      "' is not an ISO 8601 date and time; write it like 2010-12-01T08:26:00Z"};
   }
-  return from_millis(days * kMillisPerDay + millis_of_day - millis_east);
+  // The ends of time lie within a day, so only the sum need fit.
+  const auto millis = static_cast<__int128>(days) * kMillisPerDay + millis_of_day - millis_east;
+  if (millis < INT64_MIN || millis > INT64_MAX) {
+    return Error{ErrorCode::invalid_argument,
+                 "'" + excerpt(text) + "' is further away than any time that can be kept"};
+  }
+  return from_millis(static_cast<std::int64_t>(millis));
 }
 
 Result<Duration> parse_duration(std::string_view text) {

@@ -33,7 +33,7 @@ EventTime saturating_sub(EventTime t, Duration d);
 std::string to_iso8601(EventTime t, bool always_millis = false);
 
 /// Reads ISO 8601: `YYYY-MM-DD`, then `T` or a space, `HH:MM[:SS[.fraction]]`, then nothing (UTC),
-/// `Z`, or an offset `+HH:MM`/`+HHMM`/`+HH`. Digits beyond the millisecond are cut.
+/// `Z`, or an offset `+HH[[:]MM]`. A far year has a sign; digits beyond milliseconds are cut.
 Result<EventTime> parse_iso8601(std::string_view text);
 
 /// Reads `500ms`, `10s`, `5min` or `5m`, `2h`, `7d`. A bare number is refused: its unit is unknown.

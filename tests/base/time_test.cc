@@ -55,6 +55,14 @@ TEST(Iso8601, RefusesEverythingElse) {
                            "10-12-01T08:26:00Z",
                            "12010-12-01T08:26:00Z",
                            "+2010-12-01T08:26:00Z",
+                           "-0000-12-01T08:26:00Z",
+                           "+0001-12-01T08:26:00Z",
+                           "-+001-12-01T08:26:00Z",
+                           "+10001-02-29T08:26:00Z",
+                           "+292278994-08-17T07:12:55.808Z",
+                           "-292275055-05-16T16:47:04.191Z",
+                           "+999999999-01-01T00:00:00Z",
+                           "+1000000000-01-01T00:00:00Z",
                            "-010-12-01T08:26:00Z",
                            "2010-02-30T00:00:00Z",
                            "2010-02-29T00:00:00Z",
@@ -116,6 +124,16 @@ TEST(Iso8601, RoundTripsEveryFourDigitYear) {
     const auto offset = random.below(static_cast<std::uint64_t>(kLast - kFirst) + 1);
     const EventTime time = from_millis(kFirst + static_cast<std::int64_t>(offset));
     ASSERT_EQ(to_millis(parse_iso8601(to_iso8601(time)).value()), to_millis(time));
+  }
+}
+
+TEST(Iso8601, RoundTripsTimesOfAnyYear) {
+  Random random(19'700'101);
+  std::vector<std::int64_t> all{INT64_MIN + 1, INT64_MAX - 1, -62'167'219'200'001,
+                                253'402'300'800'000};
+  for (int i = 0; i < 20'000; ++i) all.push_back(static_cast<std::int64_t>(random.next()));
+  for (const std::int64_t millis : all) {
+    ASSERT_EQ(to_millis(parse_iso8601(to_iso8601(from_millis(millis))).value()), millis);
   }
 }
 
