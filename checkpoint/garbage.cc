@@ -12,9 +12,9 @@ namespace {
 
 using namespace store_layout;
 
-constexpr std::string_view kRunSuffix = ".sst";
+constexpr std::string_view kRunSuffix = ".run";
 
-/// True when `file`, STEP-SUBTASK-ID-ATTEMPT-NUMBER-KIND.sst, was written by `attempt`. Attempts
+/// True when `file`, STEP-SUBTASK-ID-ATTEMPT-NUMBER-KIND.run, was written by `attempt`. Attempts
 /// have random names, so wherever that part stands it means the attempt.
 bool belongs_to(std::string_view file, const std::string& attempt) {
   return file.find("-" + attempt + "-") != std::string_view::npos;

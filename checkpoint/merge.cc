@@ -98,12 +98,14 @@ Result<RunInfo> merge_runs(Storage& storage, const std::string& folder,
                            const std::vector<RunInfo>& oldest_first, const std::string& output_file,
                            bool is_oldest) {
   std::vector<std::unique_ptr<RowCursor>> cursors;
+  std::uint64_t most_rows = 0;
   for (auto run = oldest_first.rbegin(); run != oldest_first.rend(); ++run) {
     WEIR_ASSIGN(auto cursor, open_run(storage, folder, *run));
     cursors.push_back(std::move(cursor));
+    most_rows += run->rows;
   }
   const auto rows = merge_cursors(std::move(cursors), /*hide_tombstones=*/is_oldest);
-  WEIR_ASSIGN(const auto writer, RunWriter::create(storage, folder, output_file));
+  WEIR_ASSIGN(const auto writer, RunWriter::create(storage, folder, output_file, most_rows));
   WEIR_TRY(rows->seek({}));
   while (rows->valid()) {
     WEIR_TRY(rows->tombstone() ? writer->erase(rows->key())

@@ -1,12 +1,9 @@
-// Sorted runs: the one kind of file that holds state. A run is an immutable RocksDB table file
-// (SstFileWriter) of rows in byte order; a state is an ordered list of runs in which a newer row
-// hides an older one with the same key, and a tombstone hides it for good.
+// Sorted runs: the one kind of file that holds state. A run is an immutable file of rows in byte
+// order of their keys; a state is an ordered list of runs in which a newer row hides an older one
+// with the same key, and a tombstone hides it for good. The bytes are described in run_format.h.
 //
-// Row in the file:  value = 0x00                (tombstone)
-//                         | 0x01 bytes          (live value)
-// Runs never meet a RocksDB database: our manifest lists them with size and hash, and a run is
-// verified before it is opened (hazards H22 to H24). Called on I/O threads; a writer or reader
-// belongs to one thread at a time.
+// A manifest lists runs with size and hash, and a run is verified before it is restored from
+// (hazard H22). Called on I/O threads; a writer or cursor belongs to one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +30,10 @@ struct RunInfo {
 /// Writes one run. Keys must be strictly increasing in byte order.
 class RunWriter {
  public:
-  /// Starts `folder`/`file`. The folder exists.
+  /// Starts `folder`/`file`. The folder exists. With `keys`, about how many rows will come at most,
+  /// the run gets a filter that tells RunLookup what it does not hold.
   static Result<std::unique_ptr<RunWriter>> create(Storage& storage, const std::string& folder,
-                                                   const std::string& file);
+                                                   const std::string& file, std::uint64_t keys = 0);
   virtual ~RunWriter() = default;
   virtual Status put(std::string_view key, std::string_view value) = 0;
   virtual Status erase(std::string_view key) = 0;

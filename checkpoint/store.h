@@ -4,7 +4,7 @@
 //     identity                  tells it from all others: identity := id "\n" path "\n"
 //     lock                      held (flock) by the process that runs the job
 //     checkpoints/NNNNNNNN.json manifests, one a checkpoint, zero-padded id
-//     runs/STEP-SUBTASK-ID-ATTEMPT-NUMBER-KIND.sst   run files, shared between checkpoints
+//     runs/STEP-SUBTASK-ID-ATTEMPT-NUMBER-KIND.run   run files, shared between checkpoints
 //
 // A savepoint is a folder of the same form that holds one manifest and only its own files, so it
 // can be moved or copied (hazard H9). Only the coordinator writes manifests and deletes files

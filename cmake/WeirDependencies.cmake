@@ -9,16 +9,16 @@ find_package(yaml-cpp REQUIRED)
 find_package(zstd REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(TBB REQUIRED)
-# Found by file: RocksDB's package file asks for every library that it was built with.
-find_path(WEIR_ROCKSDB_INCLUDE rocksdb/db.h REQUIRED)
-find_library(WEIR_ROCKSDB_LIBRARY rocksdb REQUIRED)
 find_path(WEIR_XXHASH_INCLUDE xxhash.h REQUIRED)
 find_library(WEIR_XXHASH_LIBRARY xxhash REQUIRED)
 
 add_library(weir_third_party INTERFACE)
-target_include_directories(weir_third_party SYSTEM INTERFACE
-  ${WEIR_ROCKSDB_INCLUDE} ${WEIR_XXHASH_INCLUDE})
+target_include_directories(weir_third_party SYSTEM INTERFACE ${WEIR_XXHASH_INCLUDE})
 target_link_libraries(weir_third_party INTERFACE
-  ${WEIR_ROCKSDB_LIBRARY} ${WEIR_XXHASH_LIBRARY} Boost::headers Boost::json simdjson::simdjson
-  spdlog::spdlog yaml-cpp zstd::libzstd_shared ZLIB::ZLIB TBB::tbb Threads::Threads
-  ${CMAKE_DL_LIBS})
+  ${WEIR_XXHASH_LIBRARY} Boost::headers Boost::json simdjson::simdjson spdlog::spdlog yaml-cpp
+  zstd::libzstd_shared ZLIB::ZLIB TBB::tbb Threads::Threads ${CMAKE_DL_LIBS})
+
+# What benchmarks compare with. Found by file: RocksDB's package file asks for every library that it
+# was built with.
+find_path(WEIR_ROCKSDB_INCLUDE rocksdb/db.h REQUIRED)
+find_library(WEIR_ROCKSDB_LIBRARY rocksdb REQUIRED)

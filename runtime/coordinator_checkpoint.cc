@@ -197,7 +197,7 @@ void Coordinator::merge_letters(CheckpointId id) {
   merging_letters_ = true;
   const std::vector<RunInfo> inputs = letters_;
   const std::string file =
-      "letters-" + std::to_string(id) + "-" + identity_.attempt_name + "-merged.sst";
+      "letters-" + std::to_string(id) + "-" + identity_.attempt_name + "-merged.run";
   ++io_under_way_;
   env_.io->post([this, inputs, file] {
     auto merged = merge_runs(store_.storage(), store_.runs_folder(), inputs, file, true);

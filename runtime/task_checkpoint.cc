@@ -88,7 +88,7 @@ namespace {
 std::string file_name(const std::string& step, std::uint32_t subtask, CheckpointId id,
                       const std::string& attempt, std::uint64_t number, const char* kind) {
   return step + "-" + std::to_string(subtask) + "-" + std::to_string(id) + "-" + attempt + "-" +
-         std::to_string(number) + "-" + kind + ".sst";
+         std::to_string(number) + "-" + kind + ".run";
 }
 
 Status write_items(RunWriter& writer, std::vector<StateItem>& items) {
@@ -158,19 +158,19 @@ void Task::write_next() {
           return file_name(part.result.step, subtask, id, attempt, number++, kind);
         };
         for (RowBuffer& rows : part.rows) {
-          WEIR_ASSIGN(RunInfo run, write_run(*env.storage, folder, name("state"),
+          WEIR_ASSIGN(RunInfo run, write_run(*env.storage, folder, name("state"), rows.rows(),
                                              [&](RunWriter& w) { return rows.write_to(w); }));
           part.written.push_back(std::move(run));
         }
         if (!part.items.empty()) {
           WEIR_ASSIGN(RunInfo run,
-                      write_run(*env.storage, folder, name("items"),
+                      write_run(*env.storage, folder, name("items"), 0,
                                 [&](RunWriter& w) { return write_items(w, part.items); }));
           part.result.manifest.items.push_back(std::move(run));
         }
         if (!part.letters.empty() || !part.removed_letters.empty()) {
           WEIR_ASSIGN(RunInfo run,
-                      write_run(*env.storage, folder, name("letters"), [&](RunWriter& w) {
+                      write_run(*env.storage, folder, name("letters"), 0, [&](RunWriter& w) {
                         return write_letters(w, part.letters, part.removed_letters);
                       }));
           part.result.dead_letters.push_back(std::move(run));

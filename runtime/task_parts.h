@@ -58,11 +58,11 @@ struct Task::SnapshotJob {
   Status status;
 };
 
-/// Writes one run with `fill`, an expression of type Status on a RunWriter.
+/// Writes one run with `fill`, an expression of type Status on a RunWriter; `keys` as there.
 template <class Fill>
 Result<RunInfo> write_run(Storage& storage, const std::string& folder, const std::string& file,
-                          Fill&& fill) {
-  WEIR_ASSIGN(auto writer, RunWriter::create(storage, folder, file));
+                          std::uint64_t keys, Fill&& fill) {
+  WEIR_ASSIGN(auto writer, RunWriter::create(storage, folder, file, keys));
   WEIR_TRY(fill(*writer));
   return writer->finish();
 }

@@ -13,9 +13,9 @@ using testing::StoreTest;
 using Names = std::vector<std::string>;
 
 TEST_F(StoreTest, CollectingKeepsWhatRetainedManifestsName) {
-  const RunInfo base = add_run("count-0-1-a1-state.sst");
-  const RunInfo second = add_run("count-0-2-a1-state.sst");
-  const RunInfo third = add_run("count-0-3-a1-state.sst");
+  const RunInfo base = add_run("count-0-1-a1-state.run");
+  const RunInfo second = add_run("count-0-2-a1-state.run");
+  const RunInfo third = add_run("count-0-3-a1-state.run");
   must(store_->commit(make_manifest(1, {base})));
   must(store_->commit(make_manifest(2, {base, second})));
   must(store_->commit(make_manifest(3, {third})));
@@ -30,15 +30,15 @@ TEST_F(StoreTest, CollectingKeepsWhatRetainedManifestsName) {
 }
 
 TEST_F(StoreTest, CollectingSparesFilesUnderWayAndTakesDroppedOnes) {
-  must(store_->commit(make_manifest(1, {add_run("count-0-1-a1-state.sst")})));
-  add_run("count-0-2-a1-state.sst");     // of a checkpoint under way
-  add_run("count-0-2-a1-items.sst");     // declined
-  add_run("my-step-0-2-a0-state.sst");   // of an attempt that died
-  add_run("my-step-0-2-xa1-state.sst");  // of one whose name ends alike
+  must(store_->commit(make_manifest(1, {add_run("count-0-1-a1-state.run")})));
+  add_run("count-0-2-a1-state.run");     // of a checkpoint under way
+  add_run("count-0-2-a1-items.run");     // declined
+  add_run("my-step-0-2-a0-state.run");   // of an attempt that died
+  add_run("my-step-0-2-xa1-state.run");  // of one whose name ends alike
   testing::overwrite(storage_, "state/runs/notes.txt", "not ours");
-  store_->collect_garbage(1, "a1", {"count-0-2-a1-items.sst", "count-0-1-a1-state.sst"});
+  store_->collect_garbage(1, "a1", {"count-0-2-a1-items.run", "count-0-1-a1-state.run"});
   EXPECT_EQ(names_in("state/runs"),
-            (Names{"count-0-1-a1-state.sst", "count-0-2-a1-state.sst", "notes.txt"}))
+            (Names{"count-0-1-a1-state.run", "count-0-2-a1-state.run", "notes.txt"}))
       << "a file that a manifest names stays even when it was dropped";
 }
 
@@ -49,7 +49,7 @@ TEST_F(StoreTest, CollectingNeverTakesTheLastCheckpoint) {
 }
 
 TEST_F(StoreTest, CollectingStopsAtAManifestThatCannotBeRead) {
-  must(store_->commit(make_manifest(1, {add_run("count-0-1-a1-state.sst")})));
+  must(store_->commit(make_manifest(1, {add_run("count-0-1-a1-state.run")})));
   must(store_->commit(make_manifest(2, {})));
   testing::overwrite(storage_, "state/checkpoints/00000001.json", "garbage");
   store_->collect_garbage(2, "a2", {});
@@ -59,17 +59,17 @@ TEST_F(StoreTest, CollectingStopsAtAManifestThatCannotBeRead) {
 }
 
 TEST_F(StoreTest, CollectingSparesWhatIsBeingWrittenNow) {
-  must(store_->commit(make_manifest(1, {add_run("count-0-1-a1-0-state.sst")})));
+  must(store_->commit(make_manifest(1, {add_run("count-0-1-a1-0-state.run")})));
   // As the tasks and the coordinator name their files; the next manifest will name these.
-  add_run("count-0-2-a1-17-state.sst");
-  add_run("letters-2-a1-merged.sst");
+  add_run("count-0-2-a1-17-state.run");
+  add_run("letters-2-a1-merged.run");
   store_->collect_garbage(1, "a1", {});
-  EXPECT_EQ(names_in("state/runs"), (Names{"count-0-1-a1-0-state.sst", "count-0-2-a1-17-state.sst",
-                                           "letters-2-a1-merged.sst"}));
+  EXPECT_EQ(names_in("state/runs"), (Names{"count-0-1-a1-0-state.run", "count-0-2-a1-17-state.run",
+                                           "letters-2-a1-merged.run"}));
 }
 
 TEST_F(StoreTest, CollectingMayFailHalfWay) {
-  for (int i = 0; i < 4; ++i) add_run("count-0-" + std::to_string(i) + "-a0-state.sst");
+  for (int i = 0; i < 4; ++i) add_run("count-0-" + std::to_string(i) + "-a0-state.run");
   must(store_->commit(make_manifest(1, {})));
   must(arm_failpoints("checkpoint.mid_gc=error@3"));
   store_->collect_garbage(1, "a1", {});
@@ -87,7 +87,7 @@ TEST_F(StoreTest, CollectingRandomHistoriesNeverBreaksARetainedCheckpoint) {
     Random random(seed);
     std::vector<RunInfo> state;
     for (CheckpointId id = 1; id <= 20; ++id) {
-      state.push_back(add_run("count-0-" + std::to_string(id) + "-a1-state.sst"));
+      state.push_back(add_run("count-0-" + std::to_string(id) + "-a1-state.run"));
       std::set<std::string> dropped;
       while (!state.empty() && random.chance(0.4)) {  // merged away
         dropped.insert(state.front().file);

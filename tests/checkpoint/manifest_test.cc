@@ -11,8 +11,8 @@ namespace {
 
 Manifest rich_manifest() {
   Manifest manifest = testing::make_manifest(
-      UINT64_MAX - 1, {{"count-0-1-a1-state.sst", 10, 2, {UINT64_MAX, 1}},
-                       {"count-1-1-a1-state.sst", UINT64_MAX, UINT64_MAX, {0, 0}}});
+      UINT64_MAX - 1, {{"count-0-1-a1-state.run", 10, 2, {UINT64_MAX, 1}},
+                       {"count-1-1-a1-state.run", UINT64_MAX, UINT64_MAX, {0, 0}}});
   manifest.finished = true;
   manifest.savepoint = true;
   manifest.job = "quotes \" and \\ and \n and \xc3\xa4";
@@ -21,8 +21,8 @@ Manifest rich_manifest() {
   step.key_schema = R"({"type":"string"})";
   step.counters = {{"in", UINT64_MAX}, {"out", 0}};
   step.subtasks[0].watermark_ms = INT64_MAX;
-  step.subtasks[1].items = {{"items.sst", 0, 0, content_hash("")}};
-  manifest.dead_letters = {{"d1.sst", 1, 1, {3, 4}}, {"d2.sst", 2, 2, {5, 6}}};
+  step.subtasks[1].items = {{"items.run", 0, 0, content_hash("")}};
+  manifest.dead_letters = {{"d1.run", 1, 1, {3, 4}}, {"d2.run", 2, 2, {5, 6}}};
   StepManifest source;
   source.name = "events";
   source.kind = "source";
@@ -81,8 +81,8 @@ TEST(Manifest, FindsStepsAndFiles) {
   EXPECT_EQ(manifest.find("events")->kind, "source");
   EXPECT_EQ(manifest.find("event"), nullptr);
   EXPECT_EQ(manifest.files(),
-            (std::vector<std::string>{"count-0-1-a1-state.sst", "count-1-1-a1-state.sst", "d1.sst",
-                                      "d2.sst", "items.sst"}));
+            (std::vector<std::string>{"count-0-1-a1-state.run", "count-1-1-a1-state.run", "d1.run",
+                                      "d2.run", "items.run"}));
 }
 
 TEST(Manifest, IsRefusedWhenCutAtAnyLength) {
@@ -134,11 +134,11 @@ TEST(Manifest, ForgeriesAreRefused) {
   expect_corrupt(forge("ffffffffffffffff", "FFFFFFFFFFFFFFFF"));
   expect_corrupt(forge("ffffffffffffffff", "fffffffffffffff"));
   expect_corrupt(forge("ffffffffffffffff", "fffffffffffffffg"));
-  expect_corrupt(forge("d1.sst", "../d1.sst"));
-  expect_corrupt(forge("d1.sst", ".."));
-  expect_corrupt(forge("d1.sst", ""));
-  expect_corrupt(forge("d1.sst", "d2.sst"));
-  expect_corrupt(forge("d1.sst", std::string(256, 'd')));
+  expect_corrupt(forge("d1.run", "../d1.run"));
+  expect_corrupt(forge("d1.run", ".."));
+  expect_corrupt(forge("d1.run", ""));
+  expect_corrupt(forge("d1.run", "d2.run"));
+  expect_corrupt(forge("d1.run", std::string(256, 'd')));
   expect_corrupt(forge(R"("name":"events")", R"("name":"a")"));
   expect_corrupt(forge(R"("name":"events")", R"("name":"count")"));
 }

@@ -14,8 +14,8 @@ using testing::StoreTest;
 class SavepointTest : public StoreTest {
  protected:
   SavepointTest() {
-    run_ = add_run("count-0-1-a1-state.sst", {{"a", "1"}, {"b", std::nullopt}});
-    add_run("count-0-9-a1-state.sst");  // not part of it
+    run_ = add_run("count-0-1-a1-state.run", {{"a", "1"}, {"b", std::nullopt}});
+    add_run("count-0-9-a1-state.run");  // not part of it
     manifest_ = make_manifest(1, {run_});
     must(store_->commit(manifest_));
   }

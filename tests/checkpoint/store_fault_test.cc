@@ -15,9 +15,9 @@ class World {
  public:
   World() {
     open();
-    shared_ = must(testing::write_run(storage_, runs(), "count-0-1-a1-state.sst", {{"a", "1"}}));
+    shared_ = must(testing::write_run(storage_, runs(), "count-0-1-a1-state.run", {{"a", "1"}}));
     const RunInfo own =
-        must(testing::write_run(storage_, runs(), "count-1-1-a1-state.sst", {{"b", "1"}}));
+        must(testing::write_run(storage_, runs(), "count-1-1-a1-state.run", {{"b", "1"}}));
     must(store_->commit(make_manifest(1, {shared_, own})));
   }
 
@@ -26,11 +26,11 @@ class World {
 
   /// Writes the runs of checkpoint 2, commits it and collects garbage, as a coordinator does.
   Status take_second() {
-    WEIR_ASSIGN(const RunInfo run, testing::write_run(storage_, runs(), "count-0-2-a1-state.sst",
+    WEIR_ASSIGN(const RunInfo run, testing::write_run(storage_, runs(), "count-0-2-a1-state.run",
                                                       {{"a", "2"}, {"b", "2"}}));
     WEIR_TRY(store_->commit(make_manifest(2, {shared_, run})));
     committed_ = true;
-    store_->collect_garbage(1, "a1", {"count-1-1-a1-state.sst"});
+    store_->collect_garbage(1, "a1", {"count-1-1-a1-state.run"});
     return {};
   }
 
@@ -101,7 +101,7 @@ TEST(StoreFaults, ACommitThatFailedStaysFailedAfterAPowerLoss) {
       world.storage_.set_fault(nullptr);
       if (status.ok()) continue;
       EXPECT_NE(status.error().code, ErrorCode::fsync_failed) << "undoing it worked";
-      world.store_->collect_garbage(1, "a1", {"count-0-2-a1-state.sst"});
+      world.store_->collect_garbage(1, "a1", {"count-0-2-a1-state.run"});
       world.storage_.crash(seed);
       world.open();
       EXPECT_EQ(world.check_newest(), 1u);
@@ -178,7 +178,7 @@ TEST(StoreCrash, PowerLossAtAnyOperationLeavesTheOldOrTheNewCheckpoint) {
       }
       // The restarted job, another attempt, takes the next one.
       const RunInfo run = must(
-          testing::write_run(world.storage_, world.runs(), "count-0-3-a2-state.sst", {{"c", "3"}}));
+          testing::write_run(world.storage_, world.runs(), "count-0-3-a2-state.run", {{"c", "3"}}));
       must(world.store_->commit(make_manifest(3, {run})));
       world.store_->collect_garbage(1, "a2", {});
       EXPECT_EQ(world.check_newest(), 3u);

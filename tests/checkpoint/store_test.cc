@@ -38,7 +38,7 @@ TEST_F(StoreTest, TheNamesOfNewFoldersAreMadeDurable) {
 
 TEST_F(StoreTest, WhatIsCommittedIsNewestAndVerifies) {
   for (CheckpointId id : {1, 2, 9, 123456789}) {
-    const std::string name = "count-0-" + std::to_string(id) + "-a1-state.sst";
+    const std::string name = "count-0-" + std::to_string(id) + "-a1-state.run";
     const Manifest manifest = make_manifest(id, {add_run(name)});
     must(store_->commit(manifest));
     const auto newest = must(store_->newest());
@@ -107,7 +107,7 @@ TEST_F(StoreTest, ForeignFilesAreNoCheckpoints) {
 }
 
 TEST_F(StoreTest, VerifyFindsEveryKindOfDamage) {
-  const RunInfo run = add_run("count-0-1-a1-state.sst", {{"a", "1"}, {"b", "2"}});
+  const RunInfo run = add_run("count-0-1-a1-state.run", {{"a", "1"}, {"b", "2"}});
   const Manifest manifest = make_manifest(1, {run});
   must(store_->commit(manifest));
   must(store_->verify(manifest));
@@ -128,7 +128,7 @@ TEST_F(StoreTest, VerifyFindsEveryKindOfDamage) {
 }
 
 TEST_F(StoreTest, ListAddsUpSizes) {
-  const RunInfo a = add_run("count-0-1-a1-state.sst"), b = add_run("count-1-1-a1-state.sst");
+  const RunInfo a = add_run("count-0-1-a1-state.run"), b = add_run("count-1-1-a1-state.run");
   Manifest manifest = make_manifest(1, {a, b, a});  // shared files count once
   must(store_->commit(manifest));
   const auto list = store_->list();

@@ -330,7 +330,7 @@ class Looking(CommandTest):
         shown = self.lines("checkpoints", "show", self.state, "--json")[0]
         self.assertEqual(shown["id"], newest["id"])
         self.weir("checkpoints", "show", self.state, "999", status=4)
-        run = next((Path(self.state) / "runs").glob("accounts-*-state.sst"))
+        run = next((Path(self.state) / "runs").glob("accounts-*-state.run"))
         run.write_bytes(run.read_bytes()[:-1] + b"x")
         self.assertIn(run.name, self.weir("checkpoints", "verify", self.state, status=5)[1])
 
@@ -364,7 +364,7 @@ class Looking(CommandTest):
         self.assertIn("no longer has", text)
         self.assertIn("cannot be restored", error)
         self.assertNotIn("no longer has", error)
-        run = next((Path(self.state) / "runs").glob("accounts-*-state.sst"))
+        run = next((Path(self.state) / "runs").glob("accounts-*-state.run"))
         run.write_bytes(run.read_bytes()[:-1] + b"x")
         self.assertIn(run.name, self.weir("plan", ORDERS, "--against", self.state, status=5)[1])
 
