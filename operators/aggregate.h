@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -34,6 +35,38 @@ enum class Emit : std::uint8_t {
 struct AggregateOptions {
   Emit emit = Emit::at_end;
   std::uint32_t parallelism = 0;
+};
+
+/// Which keys of a batch have been met, by their hash and the number of one of their records.
+class MetKeys {
+ public:
+  /// Forgets all.
+  void begin() {
+    if (++round_ != 0) return;
+    slots_.fill({});
+    round_ = 1;
+  }
+  /// Takes in the key of record `i`; false when it was there already: `same(j)` says whether record
+  /// `j`, whose key has the same hash, has the same key. No more often than a batch has records.
+  template <class Same>
+  bool insert(std::uint64_t hash, std::size_t i, Same&& same) {
+    std::size_t place = hash & (kSlots - 1);
+    for (; slots_[place].round == round_; place = (place + 1) & (kSlots - 1)) {
+      if (slots_[place].hash == hash && same(slots_[place].record)) return false;
+    }
+    slots_[place] = {hash, round_, static_cast<std::uint32_t>(i)};
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kSlots = 1024;
+  static_assert(kSlots >= 2 * batch_capacity(1), "there is room for the keys of a batch");
+  struct Slot {
+    std::uint64_t hash = 0;
+    std::uint32_t round = 0, record = 0;
+  };
+  std::array<Slot, kSlots> slots_{};
+  std::uint32_t round_ = 0;
 };
 
 template <class K, class Acc, class T, class KeyFn, class AddFn, class CombineFn>
@@ -130,13 +163,11 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
   template <class R, class Key>
   void emit_changed(Batch<R>& batch, Key& key) {
     // The last record of each key in the batch speaks for it.
-    last_.clear();
+    met_.begin();
     for (std::size_t i = batch.size(); i-- > 0;) {
       const std::uint64_t hash = batch.hashes()[i];
-      bool seen = !says_now(hash);
-      for (const std::uint64_t other : last_) seen |= other == hash;
-      if (seen) continue;
-      last_.push_back(hash);
+      const auto same = [&](std::size_t j) { return equal<K>(key(batch[i]), key(batch[j])); };
+      if (!says_now(hash) || !met_.insert(hash, i, same)) continue;
       Entry* entry = this->table_->find(hash, key(batch[i]));
       if (entry != nullptr) {
         out_.emit(Keyed<K, Acc>{entry->key(), entry->value()}, batch.times()[i], batch.seen(i));
@@ -150,12 +181,13 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
   CombineFn combine_;
   AggregateOptions options_;
   Emitter<Keyed<K, Acc>> out_;
-  std::vector<std::uint64_t> last_;
+  MetKeys met_;
   std::uint64_t cursor_ = 0;  // keys with smaller hashes have been said at the end
   bool ended_ = false;
 };
 
-/// Aggregates within each batch, before the exchange.
+/// Aggregates within each batch, before the exchange. Where keys hardly ever repeat within a batch,
+/// it only makes an accumulator of each record, and looks again from time to time.
 template <class K, class Acc, class T, class KeyFn, class AddFn>
 class CombineOperator final : public Operator {
  public:
@@ -167,18 +199,16 @@ class CombineOperator final : public Operator {
     return {};
   }
 
-  /// A small table by the low bits of the hash maps keys to their place in the open batch; a key
-  /// that finds its slot taken by another simply begins a new accumulator.
   void on_batch(std::uint32_t, BatchBase& base) override {
     auto& in = static_cast<Batch<T>&>(base);
-    Batch<Keyed<K, Acc>>& out = out_.batch();
-    std::fill(std::begin(slots_), std::end(slots_), kEmpty);
-    for (std::size_t i = 0; i < in.size(); ++i) {
-      try {
-        take(in, i, out);
-      } catch (...) {
-        user_error(*context_, in[i], in.times()[i], in.seen(i), 0, context_->step);
-      }
+    if (skip_ > 0) {
+      --skip_;
+      for_each(in, [&](std::size_t i) { begin_new(in, i); });
+    } else {
+      std::fill(std::begin(slots_), std::end(slots_), kEmpty);
+      made_ = 0;
+      for_each(in, [&](std::size_t i) { take(in, i); });
+      if (in.size() >= kTelling && made_ > in.size() / 8 * 7) skip_ = kSkip;
     }
     out_.flush();
     in.clear();
@@ -187,29 +217,60 @@ class CombineOperator final : public Operator {
  private:
   static constexpr std::size_t kSlots = 1024;
   static constexpr std::uint16_t kEmpty = UINT16_MAX;
+  static constexpr int kSkip = 15;             // batches
+  static constexpr std::size_t kTelling = 64;  // records, fewer say nothing about the keys
 
-  void take(Batch<T>& in, std::size_t i, Batch<Keyed<K, Acc>>& out) {
+  template <class Visit>
+  void for_each(Batch<T>& in, Visit&& visit) {
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      try {
+        visit(i);
+      } catch (...) {
+        user_error(*context_, in[i], in.times()[i], in.seen(i), 0, context_->step);
+      }
+    }
+  }
+
+  /// A small table by the low bits of the hash maps keys to their place in the open batch; a key
+  /// that finds its slot taken by another simply begins a new accumulator.
+  void take(Batch<T>& in, std::size_t i) {
+    Batch<Keyed<K, Acc>>& out = out_.batch();
     decltype(auto) key = std::invoke(key_, std::as_const(in[i]));
     const std::size_t place = hash_key(static_cast<const K&>(key)) & (kSlots - 1);
     if (slots_[place] == kEmpty || !equal(out[slots_[place]].key, static_cast<const K&>(key))) {
-      Keyed<K, Acc> fresh{key, Acc{}};
-      add_(fresh.value, std::as_const(in[i]));
-      if (out.full()) {
-        out_.flush();
-        std::fill(std::begin(slots_), std::end(slots_), kEmpty);
-      }
-      slots_[place] = static_cast<std::uint16_t>(out.size());
-      out_.emit(std::move(fresh), in.times()[i], in.seen(i));
+      if (begin_new(in, i)) std::fill(std::begin(slots_), std::end(slots_), kEmpty);
+      slots_[place] = static_cast<std::uint16_t>(out.size() - 1);
+      ++made_;
     } else {
       add_(out[slots_[place]].value, std::as_const(in[i]));
       out.times()[slots_[place]] = std::max(out.times()[slots_[place]], in.times()[i]);
     }
   }
 
+  /// Begins an accumulator with record `i`; true when the batch was full and another one begun.
+  bool begin_new(Batch<T>& in, std::size_t i) {
+    Batch<Keyed<K, Acc>>& out = out_.batch();
+    const bool full = out.full();
+    if (full) out_.flush();
+    Keyed<K, Acc>& to = out.push_empty(in.times()[i]);
+    try {
+      to.key = std::invoke(key_, std::as_const(in[i]));
+      add_(to.value, std::as_const(in[i]));
+    } catch (...) {
+      out.truncate(out.size() - 1);
+      throw;
+    }
+    if (in.has_seen()) [[unlikely]]
+      if (in.seen(i) != INT64_MIN) out.set_seen(out.size() - 1, in.seen(i));
+    return full;
+  }
+
   KeyFn key_;
   AddFn add_;
   Emitter<Keyed<K, Acc>> out_;
   std::uint16_t slots_[kSlots];
+  std::size_t made_ = 0;  // accumulators begun in the batch at hand
+  int skip_ = 0;          // batches until it combines again
 };
 
 }  // namespace weir

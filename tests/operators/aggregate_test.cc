@@ -90,6 +90,42 @@ TEST(Aggregate, AHotKeyCostsLittleMoreThanABatchBehindTheExchange) {
   EXPECT_LT(h.counter("totals", "records_in"), 2'000u);
 }
 
+TEST(Aggregate, KeysThatDoNotRepeatAndThenDoAreCombinedAgain) {
+  Harness h(
+      [](Job& job, Inputs& in, Outputs& out) {
+        out.collect(in.stream<Event>(job, "events", {.event_time = &Event::time})
+                        .key_by(&Event::user)
+                        .aggregate<Totals>(
+                            "totals",
+                            [](Totals& t, const Event& e) {
+                              if (e.n == 13) throw std::runtime_error("thirteen");
+                              add(t, e);
+                            },
+                            combine),
+                    "out");
+      },
+      {.parallelism = 2});
+  std::map<std::string, Totals> expected;
+  int failing = 0;
+  for (int i = 0; i < 60'000; ++i) {
+    // For a third of the time each key comes once; then one key has it all, then both in turn.
+    const bool hot = i >= 20'000 && (i < 40'000 || i % 2 == 0);
+    const Event e = event(hot ? "hot" : "u" + std::to_string(i), i, i % 1000);
+    h.push("events", e);
+    if (e.n == 13)
+      ++failing;
+    else
+      add(expected[e.user], e);
+  }
+  h.end("events");
+  h.run();
+  std::map<std::string, Totals> got;
+  for (const Row& row : h.output<Row>("out")) got[row.key] = row.value;
+  EXPECT_EQ(got, expected);
+  EXPECT_EQ(h.dead_letters("totals").size(), static_cast<std::size_t>(failing));
+  EXPECT_LT(h.counter("totals", "records_in"), 40'000u) << "20,000 and 10,000 come once";
+}
+
 TEST(Aggregate, AThrowingAddMakesADeadLetterOfItsRecord) {
   static bool broken;
   for (const std::uint32_t parallelism : kParallelisms) {
