@@ -77,7 +77,7 @@ void append_bytes(std::string& out, const DeadLetter& letter) {
   } else {
     append_field(out, "bytes_hex", hex(letter.bytes));
   }
-  if (!letter.schema.empty()) append_raw(out, "schema", letter.schema);
+  if (parse_schema(letter.schema).ok()) append_raw(out, "schema", letter.schema);
   if (letter.keyed) append_field(out, "key_hex", hex(letter.key));
 }
 

@@ -5,6 +5,7 @@
 #include "weir/runtime/letters.h"
 
 #include <exception>
+#include <utility>
 
 #include "weir/base/bytes.h"
 #include "weir/runtime/letter_log.h"
@@ -45,68 +46,93 @@ void put_number(ByteWriter& w, Tag tag, std::int64_t value) {
   w.string(bytes);
 }
 
-void take_field(DeadLetter& l, std::uint64_t tag, std::string_view value) {
-  ByteReader r(value);
+/// Reads a number that is all of `bytes`; false when an N cannot hold it.
+template <class N>
+bool take_number(std::string_view bytes, N& out) {
+  ByteReader r(bytes);
+  const std::int64_t value = r.zigzag();
+  out = static_cast<N>(value);
+  return !r.failed() && r.at_end() && std::in_range<N>(value);
+}
+
+template <class E>
+bool take_enumerator(std::string_view bytes, E last, E& out) {
+  std::uint8_t number = 0;
+  if (!take_number(bytes, number) || number > static_cast<std::uint8_t>(last)) return false;
+  out = static_cast<E>(number);
+  return true;
+}
+
+bool take_time(std::string_view bytes, EventTime& out) {
+  std::int64_t millis = 0;
+  const bool good = take_number(bytes, millis);
+  out = from_millis(millis);
+  return good;
+}
+
+bool take_hash(std::string_view bytes, DeadLetter& l) {
+  std::int64_t bits = 0;
+  l.keyed = take_number(bytes, bits);
+  l.key_hash = static_cast<std::uint64_t>(bits);
+  return l.keyed;
+}
+
+bool take_header(std::string_view bytes, DeadLetter& l) {
+  ByteReader r(bytes);
+  const std::string name(r.string());
+  l.headers[name] = std::string(r.string());
+  return !r.failed() && r.at_end();
+}
+
+/// False when the field is damaged.
+bool take_field(DeadLetter& l, std::uint64_t tag, std::string_view value) {
   switch (tag) {
     case kId:
       l.id = value;
-      break;
+      return true;
     case kStep:
       l.step = value;
-      break;
+      return true;
     case kReason:
-      l.reason = static_cast<DeadLetterReason>(r.zigzag());
-      break;
+      return take_enumerator(value, DeadLetterReason::parked, l.reason);
     case kMessage:
       l.message = value;
-      break;
+      return true;
     case kFormat:
-      l.format = static_cast<PayloadFormat>(r.zigzag());
-      break;
+      return take_enumerator(value, PayloadFormat::record, l.format);
     case kBytes:
       l.bytes = value;
-      break;
+      return true;
     case kSchema:
       l.schema = value;
-      break;
+      return true;
     case kInput:
-      l.input = static_cast<std::uint32_t>(r.zigzag());
-      break;
+      return take_number(value, l.input);
     case kSource:
       l.source = value;
-      break;
+      return true;
     case kKey:
       l.key = value;
-      break;
+      return true;
     case kKeyHash:
-      l.key_hash = static_cast<std::uint64_t>(r.zigzag());
-      l.keyed = true;
-      break;
+      return take_hash(value, l);
     case kEventTime:
-      l.event_time_ms = r.zigzag();
-      break;
+      return take_number(value, l.event_time_ms);
     case kSeen:
-      l.seen_ms = r.zigzag();
-      break;
-    case kHeader: {
-      const std::string name(r.string());
-      l.headers[name] = std::string(r.string());
-      break;
-    }
+      return take_number(value, l.seen_ms);
+    case kHeader:
+      return take_header(value, l);
     case kAttempt:
-      l.attempt = static_cast<std::uint32_t>(r.zigzag());
-      break;
+      return take_number(value, l.attempt);
     case kFirst:
-      l.first_failed = from_millis(r.zigzag());
-      break;
+      return take_time(value, l.first_failed);
     case kLast:
-      l.last_failed = from_millis(r.zigzag());
-      break;
+      return take_time(value, l.last_failed);
     case kVersion:
       l.job_version = value;
-      break;
+      return true;
     default:
-      break;  // of a later version
+      return true;  // of a later version
   }
 }
 
@@ -178,11 +204,9 @@ Result<DeadLetter> decode_dead_letter(std::string_view bytes) {
   while (!r.at_end()) {
     const std::uint64_t tag = r.varint();
     const std::string_view value = r.string();
-    if (r.failed()) return Error{ErrorCode::corrupt, "A dead letter does not read back"};
-    take_field(letter, tag, value);
-  }
-  if (letter.reason > DeadLetterReason::parked || letter.format > PayloadFormat::record) {
-    return Error{ErrorCode::corrupt, "A dead letter has a reason or format that does not exist"};
+    if (r.failed() || !take_field(letter, tag, value)) {
+      return Error{ErrorCode::corrupt, "A dead letter does not read back"};
+    }
   }
   return letter;
 }

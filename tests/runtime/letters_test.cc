@@ -69,6 +69,25 @@ TEST(Letters, DamageIsRefusedOrHarmless) {
   }
 }
 
+TEST(Letters, NumbersThatDoNotFitAreRefused) {
+  const auto with = [](std::uint64_t tag, std::int64_t number, const char* more = "") {
+    std::string bytes, value;
+    ByteWriter(value).zigzag(number);
+    ByteWriter writer(bytes);
+    writer.varint(tag);
+    writer.string(value + more);
+    return bytes;
+  };
+  constexpr std::uint64_t kReason = 3, kFormat = 5, kInput = 8, kHeader = 14, kAttempt = 15;
+  EXPECT_TRUE(decode_dead_letter(with(kReason, 4)).ok());
+  EXPECT_FALSE(decode_dead_letter(with(kReason, 5)).ok());
+  EXPECT_FALSE(decode_dead_letter(with(kReason, 256)).ok());  // not the first one
+  EXPECT_FALSE(decode_dead_letter(with(kFormat, -1)).ok());
+  EXPECT_FALSE(decode_dead_letter(with(kInput, std::int64_t{1} << 32)).ok());
+  EXPECT_FALSE(decode_dead_letter(with(kAttempt, 1, "more")).ok());
+  EXPECT_FALSE(decode_dead_letter(with(kHeader, 7)).ok());
+}
+
 TEST(Letters, RowsSortInTheOrderOfArrival) {
   const std::vector<std::string> ids = {"1.0.0", "1.0.1", "1.0.10", "1.2.0", "2.0.0", "10.0.0"};
   std::vector<std::string> keys;
