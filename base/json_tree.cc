@@ -9,8 +9,6 @@ namespace weir {
 namespace {
 
 constexpr std::size_t kMaxBytes = 16 << 20;
-constexpr std::size_t kMaxValues = 1'000'000;
-constexpr int kMaxDepth = 100;
 constexpr std::size_t kMaxNumberLength = 512;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -56,9 +54,9 @@ class JsonParser {
     }
   }
 
-  bool read_value(JsonValue& value, int depth) {
-    if (depth > kMaxDepth) return fail("is nested more than 100 levels deep");
-    if (++values_ > kMaxValues) return fail("has more than 1000000 values");
+  bool read_value(JsonValue& value, std::size_t depth) {
+    if (depth > kMaxJsonDepth) return fail("is nested more than 100 levels deep");
+    if (++values_ > kMaxJsonValues) return fail("has more than 1000000 values");
     skip_space();
     const char c = peek();
     if (c == '{') return read_object(value, depth);
@@ -75,7 +73,7 @@ class JsonParser {
     return fail(at_ == text_.size() ? "ends too early" : "is not valid JSON");
   }
 
-  bool read_array(JsonValue& value, int depth) {
+  bool read_array(JsonValue& value, std::size_t depth) {
     value.kind = JsonValue::Kind::array;
     take('[');
     skip_space();
@@ -87,7 +85,7 @@ class JsonParser {
     return take(']') || fail("lacks a ',' or ']' in an array");
   }
 
-  bool read_object(JsonValue& value, int depth) {
+  bool read_object(JsonValue& value, std::size_t depth) {
     value.kind = JsonValue::Kind::object;
     take('{');
     skip_space();

@@ -6,6 +6,7 @@
 // 1 M values, 100 levels, 512 characters a number. Repeated names in an object are refused.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,6 +15,10 @@
 #include "weir/base/result.h"
 
 namespace weir {
+
+/// The limits of `parse_json` that trees made otherwise keep too.
+inline constexpr std::size_t kMaxJsonDepth = 100;
+inline constexpr std::size_t kMaxJsonValues = 1'000'000;
 
 /// A JSON value.
 struct JsonValue {

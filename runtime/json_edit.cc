@@ -33,6 +33,20 @@ std::size_t place_of(const JsonValue& parent, const std::string& part) {
   return std::min(index, parent.elements.size());
 }
 
+std::size_t depth_of(const JsonValue& value) {
+  std::size_t deepest = 0;
+  for (const JsonValue& element : value.elements) {
+    deepest = std::max(deepest, depth_of(element) + 1);
+  }
+  return deepest;
+}
+
+Status check_depth(const std::vector<std::string>& path, const JsonValue& value) {
+  if (path.size() + depth_of(value) <= kMaxJsonDepth) return {};
+  return Error{ErrorCode::invalid_argument,
+               "it would be nested more than " + std::to_string(kMaxJsonDepth) + " levels deep"};
+}
+
 bool same_number(const std::string& a, const std::string& b) {
   if (a == b) return true;
   const auto whole = [](const std::string& text, auto& number) {
@@ -150,6 +164,7 @@ JsonValue* find_json(JsonValue& root, const std::vector<std::string>& path) {
 }
 
 Status add_json(JsonValue& root, const std::vector<std::string>& path, JsonValue value) {
+  WEIR_TRY(check_depth(path, value));
   if (path.empty()) {
     root = std::move(value);
     return {};
@@ -177,6 +192,16 @@ Status add_json(JsonValue& root, const std::vector<std::string>& path, JsonValue
   }
   parent->elements.insert(parent->elements.begin() + static_cast<std::ptrdiff_t>(index),
                           std::move(value));
+  return {};
+}
+
+Status replace_json(JsonValue& root, const std::vector<std::string>& path, JsonValue value) {
+  WEIR_TRY(check_depth(path, value));
+  JsonValue* target = find_json(root, path);
+  if (target == nullptr) {
+    return Error{ErrorCode::invalid_argument, "there is nothing to replace"};
+  }
+  *target = std::move(value);
   return {};
 }
 

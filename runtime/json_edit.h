@@ -27,13 +27,16 @@ Result<std::vector<std::string>> parse_json_pointer(std::string_view pointer);
 /// The value at `path`, or null.
 JsonValue* find_json(JsonValue& root, const std::vector<std::string>& path);
 /// RFC 6902 "add": a member is set, an element inserted ("-" is the end of an array). Error: the
-/// parent does not exist or the index is not one.
+/// parent does not exist, the index is not one, or it would lie deeper than parse_json reads.
 Status add_json(JsonValue& root, const std::vector<std::string>& path, JsonValue value);
+/// RFC 6902 "replace". Error: there is nothing, or it would lie deeper than parse_json reads.
+Status replace_json(JsonValue& root, const std::vector<std::string>& path, JsonValue value);
 /// RFC 6902 "remove". Error: there is nothing.
 Status remove_json(JsonValue& root, const std::vector<std::string>& path);
 
 /// Applies a JSON Patch, all of it or, on an error, nothing. Errors: invalid_argument with the
-/// number of the operation (from 0) and what is wrong with it.
+/// number of the operation (from 0) and what is wrong with it; also when it makes more than
+/// 1 M copies of values, since copies of copies soon fill the memory.
 Status apply_json_patch(JsonValue& root, const JsonValue& patch);
 
 }  // namespace weir

@@ -71,8 +71,7 @@ Status set(JsonValue& payload, const Assignment& a) {
   JsonValue* current = find_json(payload, path);
   JsonValue value = value_for(current, a.right);
   if (current == nullptr) return add_json(payload, path, std::move(value));
-  *current = std::move(value);
-  return {};
+  return replace_json(payload, path, std::move(value));
 }
 
 /// Keeps the place of the field where old and new name lie in the same object.

@@ -97,6 +97,23 @@ const Case kCases[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Rfc6902, JsonPatch, testing::ValuesIn(kCases));
 
+TEST(JsonPatchLimits, CopiesOfCopiesEnd) {
+  std::string patch = "[";
+  for (int i = 0; i < 40; ++i) {  // each doubles the document
+    patch += R"({"op":"copy","from":"","path":"/a)" + std::to_string(i) + "\"},";
+  }
+  patch.back() = ']';
+  EXPECT_NE(patched("{}", patch.c_str()).find("copies too many"), std::string::npos);
+}
+
+TEST(JsonPatchLimits, NothingBecomesDeeperThanWhatCanBeRead) {
+  const std::string deep = std::string(60, '[') + std::string(60, ']');
+  std::string path;
+  for (int i = 0; i < 59; ++i) path += "/0";
+  const std::string patch = R"([{"op":"add","path":")" + path + R"(/-","value":)" + deep + "}]";
+  EXPECT_NE(patched(deep.c_str(), patch.c_str()).find("levels deep"), std::string::npos);
+}
+
 TEST(JsonPointer, ReadsTheExamplesOfItsRfc) {
   JsonValue root =
       parse_json(R"({"foo":["bar","baz"],"":0,"a/b":1,"c%d":2," ":7,"m~n":8})").value();

@@ -149,6 +149,18 @@ TEST(LetterEdit, TextHasOneField) {
   EXPECT_TRUE(edited(letter, {{"set", "more=1"}}).starts_with("!"));
 }
 
+TEST(LetterPayload, IsShownAlsoWhereItsSchemaIsNone) {
+  DeadLetter letter = letter_of(PayloadFormat::text, "x");
+  letter.schema = "{no schema";
+  EXPECT_TRUE(parse_json(letter_to_json(letter, true)).ok());
+}
+
+TEST(LetterEdit, SetDoesNotNestWithoutEnd) {
+  std::string names = "a";
+  for (int i = 0; i < 200; ++i) names += ".a";
+  EXPECT_NE(edited(json("{}"), {{"set", names + "=1"}}).find("levels deep"), std::string::npos);
+}
+
 TEST(LetterPayload, ShowsBytesThatAreNoText) {
   DeadLetter letter = letter_of(PayloadFormat::text, "\xff\x01");
   EXPECT_NE(letter_to_json(letter, true).find("\"bytes_hex\":\"ff01\""), std::string::npos);
