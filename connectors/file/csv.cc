@@ -28,14 +28,19 @@ struct BoundHeader {
   CsvColumns columns;
 };
 
+/// `why` stands behind "the header record".
+Error bad_header(const std::string& file, const std::string& why) {
+  return {ErrorCode::incompatible,
+          "CSV file '" + file + "': the header record " + why +
+              "; quote it by RFC 4180, or set .header = false",
+          false};
+}
+
 Result<BoundHeader> bind_header(const CsvFormat& format, std::string_view raw,
                                 const std::string& file) {
   CsvRecord record;
   if (record.scan(raw, true, format.delimiter) != CsvScan::record) {
-    return Error{ErrorCode::incompatible,
-                 "CSV file '" + file + "': the header record " + record.error +
-                     "; quote it by RFC 4180, or set .header = false",
-                 false};
+    return bad_header(file, record.error);
   }
   BoundHeader header;
   header.raw.assign(raw);
@@ -67,15 +72,17 @@ class CsvReader final : public TextReader {
     if (in_giant()) return skip_giant(dead);
     if (past_end()) return Next::end;
     CsvScan scanned = scan(false);
-    if (scanned == CsvScan::incomplete && input_->window().size() <= setup_.max_record) {
+    if (wants_more(scanned)) {
       WEIR_ASSIGN(const Fill fill, input_->fill());
       if (fill == Fill::grew) return Next::again;
       if (fill == Fill::waiting) return Next::waiting;
       if (input_->window().empty()) return Next::end;
       scanned = scan(true);
     }
-    if (scanned == CsvScan::record) {
-      WEIR_TRY(take_record(rows, dead));
+    if (!header_) {
+      WEIR_TRY(take_header(scanned));
+    } else if (scanned == CsvScan::record) {
+      take_record(rows, dead);
     } else {
       take_line(scanned, dead);
     }
@@ -83,22 +90,36 @@ class CsvReader final : public TextReader {
   }
 
   CsvScan scan(bool at_end) {
-    const std::string_view window = input_->window();
-    if (window.empty()) return CsvScan::incomplete;
-    return record_.scan(window, at_end, format_->delimiter);
+    const std::string_view reach = input_->window().substr(0, longest());
+    if (reach.empty()) return CsvScan::incomplete;
+    return record_.scan(reach, at_end, format_->delimiter);
   }
 
-  Status take_record(Rows& rows, DeadLetterSink& dead) {
+  /// Of a record that cannot be read the whole line is needed.
+  bool wants_more(CsvScan scanned) const {
+    const std::string_view window = input_->window();
+    if (window.size() >= longest() || scanned == CsvScan::record) return false;
+    return scanned == CsvScan::incomplete || window.find('\n') == std::string_view::npos;
+  }
+
+  Status take_header(CsvScan scanned) {
+    const std::string_view raw = input_->window().substr(0, record_.content_bytes);
+    if (scanned != CsvScan::record || raw.size() > setup_.max_record) {
+      return bad_header(setup_.name, why_not(scanned));
+    }
+    WEIR_ASSIGN(header_, bind_header(*format_, raw, setup_.name));
+    advance(record_.size_bytes, record_.newlines);
+    return {};
+  }
+
+  void take_record(Rows& rows, DeadLetterSink& dead) {
     const std::string_view raw = input_->window().substr(0, record_.content_bytes);
     if (raw.size() > setup_.max_record) {
       dead.add(too_large(raw, raw.size()));
-    } else if (!header_) {
-      WEIR_ASSIGN(header_, bind_header(*format_, raw, setup_.name));
     } else if (!raw.empty() || header_->columns.count() == 1) {
       decode(raw, rows, dead);
     }
     advance(record_.size_bytes, record_.newlines);
-    return {};
   }
 
   void decode(std::string_view raw, Rows& rows, DeadLetterSink& dead) {
@@ -111,18 +132,21 @@ class CsvReader final : public TextReader {
   void take_line(CsvScan scanned, DeadLetterSink& dead) {
     const std::string_view window = input_->window();
     const std::size_t end = std::min(window.find('\n'), window.size());
-    if (end > setup_.max_record) {
+    std::string_view line = window.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.size() > setup_.max_record) {
       start_giant();
       return;
     }
-    std::string_view line = window.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    add_letter(line,
-               std::string("the record ") + (scanned == CsvScan::malformed
-                                                 ? record_.error
-                                                 : "has a quoted field that is never closed"),
-               dead);
+    add_letter(line, "the record " + why_not(scanned), dead);
     advance(std::min(end + 1, window.size()), 1);
+  }
+
+  /// Why there is no record, to stand behind "the record".
+  std::string why_not(CsvScan scanned) const {
+    if (scanned == CsvScan::malformed) return record_.error;
+    if (input_->window().size() < longest()) return "has a quoted field that is never closed";
+    return "does not end within max_record = " + std::to_string(setup_.max_record) + " bytes";
   }
 
   void add_letter(std::string_view raw, const std::string& message, DeadLetterSink& dead) {
@@ -185,7 +209,7 @@ class CsvSource final : public TextSource {
       WEIR_ASSIGN(CsvColumns columns, CsvColumns::bind(format_->plan, {}, opened.setup.name));
       header = BoundHeader{"", std::move(columns)};
     } else if (opened.start.offset > 0) {
-      WEIR_ASSIGN(header, read_header(context, opened.setup));
+      WEIR_ASSIGN(header, read_header(context, opened.setup, opened.start));
     }
     return std::unique_ptr<UntypedReader>(
         std::make_unique<CsvReader>(std::move(opened.input), std::move(opened.setup), opened.start,
@@ -194,8 +218,9 @@ class CsvSource final : public TextSource {
 
   /// The header of a file that is entered further on; nothing when that is the header itself, after
   /// a byte-order mark.
-  Result<std::optional<BoundHeader>> read_header(const SourceContext& context,
-                                                 SplitSetup setup) const {
+  Result<std::optional<BoundHeader>> read_header(const SourceContext& context, SplitSetup setup,
+                                                 const TextPosition& start) const {
+    const bool first_split = setup.begin == 0;
     setup.begin = 0;
     WEIR_ASSIGN(const std::unique_ptr<ByteInput> input, open_input(context, spec_, setup, {}));
     CsvRecord record;
@@ -204,13 +229,18 @@ class CsvSource final : public TextSource {
       WEIR_ASSIGN(fill, input->fill());
       const std::string_view window = input->window();
       const std::size_t mark = window.starts_with("\xef\xbb\xbf") ? 3 : 0;
-      if (record.scan(window.substr(mark), fill == Fill::end, delimiter_) == CsvScan::record) {
-        WEIR_ASSIGN(BoundHeader header,
-                    bind_header(*format_, window.substr(mark, record.content_bytes), setup.name));
-        return std::optional<BoundHeader>(std::move(header));
-      }
+      if (first_split && start.offset <= mark) return std::optional<BoundHeader>();
+      const std::string_view text = window.substr(mark);
+      if (text.empty()) continue;
+      const CsvScan scanned = record.scan(text, fill == Fill::end, delimiter_);
+      if (scanned == CsvScan::malformed) return bad_header(setup.name, record.error);
+      if (scanned != CsvScan::record) continue;
+      WEIR_ASSIGN(BoundHeader header,
+                  bind_header(*format_, text.substr(0, record.content_bytes), setup.name));
+      return std::optional<BoundHeader>(std::move(header));
     }
-    return std::optional<BoundHeader>();
+    if (input->window().empty()) return std::optional<BoundHeader>();
+    return bad_header(setup.name, "does not end within max_record bytes");
   }
 
   std::shared_ptr<const CsvFormat> format_;

@@ -96,22 +96,28 @@ Result<TextReader::Next> TextReader::skip_foreign_line() {
 
 void TextReader::start_giant() {
   const std::string_view window = input_->window();
-  giant_head_.assign(window.substr(0, std::min(kKeptOfGiant, setup_.max_record)));
-  giant_bytes_ = window.size();
-  input_->consume(window.size());
+  const std::string_view seen = window.substr(0, window.find('\n'));
+  giant_head_.assign(seen.substr(0, std::min(kKeptOfGiant, setup_.max_record)));
+  giant_bytes_ = seen.size();
+  giant_last_ = seen.back();
+  input_->consume(seen.size());
 }
 
 Result<TextReader::Next> TextReader::skip_giant(DeadLetterSink& dead) {
-  WEIR_ASSIGN(const Fill fill, input_->fill());
+  Fill fill = Fill::grew;
+  if (input_->window().empty()) {
+    WEIR_ASSIGN(fill, input_->fill());
+  }
   if (fill == Fill::waiting) return Next::waiting;
   const std::string_view window = input_->window();
   const std::size_t end = window.find('\n');
   const bool ended = fill == Fill::end || end != std::string_view::npos;
-  const std::size_t content = std::min(end, window.size());
-  giant_bytes_ += content;
-  input_->consume(end == std::string_view::npos ? content : content + 1);
+  const std::string_view content = window.substr(0, end);
+  giant_bytes_ += content.size();
+  if (!content.empty()) giant_last_ = content.back();
+  input_->consume(end == std::string_view::npos ? content.size() : end + 1);
   if (!ended) return Next::again;
-  dead.add(too_large(giant_head_, giant_bytes_));
+  dead.add(too_large(giant_head_, giant_bytes_ - (giant_last_ == '\r' ? 1 : 0)));
   giant_bytes_ = 0;
   giant_head_.clear();
   record_offset_ = input_->offset();
@@ -172,7 +178,7 @@ Result<TextReader::Next> LineReader::next_block(DeadLetterSink& dead) {
   if (past_end()) return Next::end;
   const std::string_view window = input_->window();
   std::size_t size = whole_lines(window);
-  if (size == 0 && window.size() > setup_.max_record) {
+  if (size == 0 && window.size() >= longest()) {
     start_giant();
     return Next::again;
   }

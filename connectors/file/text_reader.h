@@ -60,7 +60,13 @@ class TextReader : public UntypedReader {
   /// Goes on dropping a line that is too long, and reports it at its end.
   Result<Next> skip_giant(DeadLetterSink& dead);
   bool in_giant() const { return giant_bytes_ > 0; }
+  /// Begins to drop the line at the start of the window, which is longer than max_record.
   void start_giant();
+  /// The most bytes that a record may take, with its line end. What is longer is treated alike
+  /// however much of it is at hand.
+  std::size_t longest() const {
+    return setup_.max_record < SIZE_MAX - 2 ? setup_.max_record + 2 : SIZE_MAX;
+  }
 
   /// True when the split owns no line that begins at `record_offset_`. The first line of a file
   /// begins at 0, also behind a byte-order mark.
@@ -84,6 +90,7 @@ class TextReader : public UntypedReader {
   bool counts_lines_;
   std::string giant_head_;
   std::uint64_t giant_bytes_ = 0;
+  char giant_last_ = 0;  // its last byte so far
 };
 
 /// Reads line by line out of blocks of whole lines.

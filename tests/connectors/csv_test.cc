@@ -268,6 +268,70 @@ TEST_F(Csv, FollowsAFileFromItsHeaderOn) {
   EXPECT_THAT(out.rows, SizeIs(1));
 }
 
+TEST_F(Csv, AGiantLineThatCannotBeReadCostsOnlyItself) {
+  const std::string good = "a,1,1.00,2010-12-01 08:00:00,,1,view\n", giant(200, 'x');
+  const Drained<Row> out =
+      read(kHeader + good + giant + "\"\r\n" + good + good, {.max_record = 100});
+  EXPECT_THAT(out.rows, SizeIs(3));
+  ASSERT_THAT(out.dead.letters, SizeIs(1));
+  EXPECT_EQ(out.dead.letters[0].reason, DeadLetterReason::too_large);
+  EXPECT_EQ(out.dead.letters[0].headers.at("size_bytes"), "201");
+}
+
+TEST_F(Csv, ARecordThatIsTooLongIsTheSameHoweverMuchOfItIsAtHand) {
+  const std::string good = "a,1,1.00,2010-12-01 08:00:00,,1,view\n";
+  const std::string tail = "\",1,1.00\n" + good,
+                    text = kHeader + ("\"b\n" + std::string(90, 'x')) + tail;
+  const Drained<Row> whole = read(text, {.max_record = 60});
+  const auto source = csv<Row>({.path = "/in.csv", .follow = true, .max_record = 60});
+  world_.put("/in.csv", text.substr(0, text.size() - tail.size()));
+  auto reader = std::move(source->open(world_.source, "/in.csv", "")).value();
+  Drained<Row> grown;
+  drain(*reader, grown);
+  world_.put("/in.csv", text);
+  world_.clock.advance(std::chrono::seconds(1));
+  drain(*reader, grown);
+  EXPECT_EQ(whole.rows, grown.rows);
+  ASSERT_EQ(whole.dead.letters.size(), grown.dead.letters.size());
+  for (std::size_t i = 0; i < whole.dead.letters.size(); ++i) {
+    EXPECT_EQ(whole.dead.letters[i].bytes, grown.dead.letters[i].bytes);
+    EXPECT_EQ(whole.dead.letters[i].message, grown.dead.letters[i].message);
+  }
+}
+
+TEST_F(Csv, ALineThatCannotBeReadIsAwaitedWhole) {
+  const auto source = csv<Row>({.path = "/in.csv", .follow = true});
+  world_.put("/in.csv", std::string(kHeader) + "a\"b");
+  auto reader = std::move(source->open(world_.source, "/in.csv", "")).value();
+  Drained<Row> out;
+  drain(*reader, out);
+  EXPECT_THAT(out.dead.letters, SizeIs(0));
+  world_.put("/in.csv", std::string(kHeader) + "a\"b,c\n");
+  world_.clock.advance(std::chrono::seconds(1));
+  drain(*reader, out);
+  ASSERT_THAT(out.dead.letters, SizeIs(1));
+  EXPECT_EQ(out.dead.letters[0].bytes, "a\"b,c");
+}
+
+TEST_F(Csv, AHeaderThatCannotBeReadIsAnErrorOfTheFile) {
+  EXPECT_THAT(read("id,\"quan\ntity\n").status.error().message, HasSubstr("the header record"));
+  EXPECT_THAT(read(kHeader, {.max_record = 10}).status.error().message, HasSubstr("max_record"));
+}
+
+TEST_F(Csv, ResumesBetweenAByteOrderMarkAndTheHeader) {
+  const auto source = csv<Row>({.path = "/in.csv", .follow = true});
+  world_.put("/in.csv", "\xef\xbb\xbfid,");
+  auto reader = std::move(source->open(world_.source, "/in.csv", "")).value();
+  Drained<Row> before, after;
+  drain(*reader, before);
+  world_.put("/in.csv",
+             "\xef\xbb\xbf" + std::string(kHeader) + "a,1,1.00,2010-12-01 08:00:00,,1,view\n");
+  reader = std::move(source->open(world_.source, "/in.csv", reader->position())).value();
+  drain(*reader, after);
+  EXPECT_THAT(after.rows, SizeIs(1));
+  EXPECT_THAT(after.dead.letters, SizeIs(0));
+}
+
 TEST_F(Csv, NoBytesCrashIt) {
   Random random(20260115);
   const std::string alphabet = "\"\",,\n\r\nab1.\xff\xef\xbb\xbf";

@@ -178,6 +178,19 @@ TEST_F(FileSource, LinesThatAreTooLongBecomeDeadLetters) {
                             kSame);
 }
 
+TEST_F(FileSource, ACarriageReturnDoesNotCountWhereALineIsTooLong) {
+  for (const std::size_t more : {0, 300'000}) {  // the end is at hand, or far away
+    const std::string fits(100 + more, 'x');
+    world_.put("/in", fits + "\r\n" + fits + "y\r\n" + fits + "y\r");
+    const Drained<std::string> out = read({.path = "/in", .max_record = fits.size()});
+    EXPECT_THAT(out.rows, ElementsAre(fits));
+    ASSERT_THAT(out.dead.letters, SizeIs(2));
+    for (const DeadLetter& letter : out.dead.letters) {
+      EXPECT_EQ(letter.headers.at("size_bytes"), std::to_string(fits.size() + 1));
+    }
+  }
+}
+
 TEST_F(FileSource, FilesThatChangedUnderTheirPositionAreRefused) {
   const std::string text = numbered_lines(300);
   world_.put("/in", text);
