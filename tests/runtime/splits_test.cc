@@ -59,6 +59,7 @@ TEST(Splits, OnesThatAreNewOrComeBackDoNotBringTimeBack) {
   set[a].newest_ms = 101;
   set.update(false);
   const std::size_t b = set.add(split("b"), now);
+  EXPECT_EQ(set[b].watermark(0), 100) << "by which its records are late";
   set.update(false);
   EXPECT_EQ(to_millis(set.watermark()), 100);
   set.found_empty(b, true, now);

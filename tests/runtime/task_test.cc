@@ -75,8 +75,9 @@ class TaskTest : public ::testing::Test {
   // Work that was never run must not look as if it were still to come back.
   ~TaskTest() override { io_.drop(); }
 
-  void push(int input, const std::vector<Row>& rows, std::int64_t watermark) {
+  void push(int input, const std::vector<Row>& rows, std::int64_t watermark, bool active = true) {
     ChannelElement element;
+    element.active = active;
     auto batch = std::make_unique<Batch<Row>>();
     for (const Row& row : rows) {
       batch->push(row, row.n);
@@ -195,6 +196,22 @@ TEST_F(TaskTest, TakesTheLeastWatermarkAndFiresTimersBeforeItGoesOn) {
   EXPECT_EQ(watermark_, 500);
 }
 
+TEST_F(TaskTest, AnInputThatWasIdleDoesNotBringEventTimeBack) {
+  push(0, {}, 100);
+  push(1, {}, 20, false);
+  run();
+  EXPECT_EQ(watermark_, 100);
+  push(1, {}, 50);
+  run();
+  EXPECT_EQ(watermark_, 100);
+  push(1, {}, 200);
+  run();
+  EXPECT_EQ(watermark_, 100);
+  push(0, {}, 150);
+  run();
+  EXPECT_EQ(watermark_, 150);
+}
+
 TEST_F(TaskTest, FiresAllTimersAtTheEndAndThenTakesTheLastBarrier) {
   push(0, {{"a", 10}}, 0);
   end(0);
@@ -233,6 +250,21 @@ TEST_F(TaskTest, WhenACheckpointCannotBeWrittenItsRowsComeWithTheNext) {
   std::uint64_t rows = 0;
   for (const RunInfo& run : listener_.last_parts[0].manifest.state) rows += run.rows;
   EXPECT_EQ(rows, 3u);
+}
+
+// Bytes that an fsync failed to write may be marked as written: another one would lie (H15).
+TEST_F(TaskTest, AFailedSyncEndsTheTaskInsteadOfDeclining) {
+  storage_.set_fault([](std::string_view operation, const std::string&) -> Status {
+    if (operation == "sync") return Error{ErrorCode::fsync_failed, "the disk is going", false};
+    return {};
+  });
+  push(0, {{"a", 1}}, 0);
+  barrier(0, 1);
+  barrier(1, 1);
+  run();
+  EXPECT_EQ(listener_.reason, "the disk is going");
+  EXPECT_TRUE(listener_.declined.empty());
+  EXPECT_EQ(task_->step(), Task::Step::done);
 }
 
 TEST_F(TaskTest, TakesNothingWhileItsOutputWaits) {
