@@ -36,6 +36,7 @@ Result<Footer> read_footer(ReadFile& file) {
   footer.hash = reader.little_endian64();
   const std::string_view before = std::string_view(bytes).substr(0, kFooterBytes - kHashBytes);
   if (reader.little_endian64() != hash64(before)) return damaged("its last bytes are damaged");
+  if (footer.filter_bytes % Filter::kLineBytes != 0) return damaged("its filter has half a line");
   const std::uint64_t room = file.size_bytes() - kFooterBytes;
   if (footer.index_bytes > room || footer.filter_bytes > room - footer.index_bytes) {
     return damaged("its index does not fit into it");
@@ -87,7 +88,10 @@ Status read_index(ReadFile& file, Index& index, Filter& filter) {
   ByteReader reader(index.bytes);
   std::uint64_t end = 0;
   while (!reader.at_end()) {
-    index.firsts.push_back(reader.string());
+    const std::string_view first = reader.string();
+    if (index.blocks() > 0 && first <= index.firsts.back())
+      return damaged("its index is not in order");
+    index.firsts.push_back(first);
     index.words.push_back(leading_word(index.firsts.back()));
     const std::uint64_t size = reader.varint();
     if (reader.failed() || size <= kHashBytes || size > data_bytes - end) {

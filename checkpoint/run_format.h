@@ -45,7 +45,7 @@ class Filter {
   Filter() = default;
   /// For up to `keys` keys; none at all for 0.
   explicit Filter(std::uint64_t keys);
-  /// Of the bytes that `bytes()` gave.
+  /// Of the bytes that `bytes()` gave: whole lines.
   explicit Filter(std::string bytes) : bytes_(std::move(bytes)) {}
 
   /// Adds a key; `finish_adding` must follow the last one.
@@ -66,9 +66,9 @@ class Filter {
     if (!bytes_.empty()) __builtin_prefetch(line_of(mix(word)));
   }
   const std::string& bytes() const { return bytes_; }
+  static constexpr std::size_t kLineBytes = 64;
 
  private:
-  static constexpr std::size_t kLineBytes = 64;
   static constexpr int kProbes = 6;  // of nine bits each, the low ones; the line goes by the high
   static std::uint64_t mix(std::uint64_t word) { return word * 0x9e3779b97f4a7c15ull; }
   const unsigned char* line_of(std::uint64_t mixed) const {

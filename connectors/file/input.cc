@@ -254,7 +254,9 @@ class MemoryInput final : public ByteInput {
     return Fill::grew;
   }
   Fingerprint fingerprint() const override { return {all_.size(), 0, 0}; }
-  double remaining() const override { return static_cast<double>(all_.size() - offset_); }
+  double remaining() const override {
+    return offset_ < all_.size() ? static_cast<double>(all_.size() - offset_) : 0.0;
+  }
   bool caught_up() const override { return false; }
 
  private:

@@ -13,6 +13,11 @@ namespace {
 
 constexpr std::uint64_t kFormat = 2;
 
+/// A name that stays in its folder.
+bool is_plain(const std::string& name) {
+  return !name.empty() && name[0] != '.' && name.find('/') == std::string::npos;
+}
+
 std::string name_of(const PartItem& item) {
   return item.final_name.empty() ? ".staging/" + item.staged_name : item.final_name;
 }
@@ -151,7 +156,9 @@ Result<PartItem> PartItem::decode(std::string_view bytes) {
   item.final_name = reader.string();
   item.size_bytes = reader.varint();
   item.folder = reader.string();
-  if (version == kFormat && !reader.failed() && reader.at_end()) return item;
+  const bool named =
+      is_plain(item.staged_name) && (item.final_name.empty() || is_plain(item.final_name));
+  if (version == kFormat && !reader.failed() && reader.at_end() && named) return item;
   return Error{ErrorCode::incompatible,
                "the checkpoint names output of a file sink in a form that this version of Weir "
                "does not know",

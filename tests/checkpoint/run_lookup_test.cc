@@ -134,5 +134,35 @@ TEST_F(RunLookupTest, ADamagedIndexIsRefusedAtOnce) {
   }
 }
 
+/// A file whose hashes are all right, and that no writer wrote.
+TEST_F(RunLookupTest, AnIndexOrFilterThatNoWriterWritesIsRefused) {
+  const std::string block("\x01\x01k", 3);
+  const auto opens = [&](const std::vector<std::string>& firsts, const std::string& filter) {
+    std::string bytes, index, footer;
+    ByteWriter out(bytes), to_index(index), to_footer(footer);
+    for (const std::string& first : firsts) {
+      out.raw(block);
+      out.little_endian64(run_format::hash64(block));
+      to_index.string(first);
+      to_index.varint(block.size() + run_format::kHashBytes);
+    }
+    to_index.raw(filter);
+    to_footer.little_endian64(run_format::kMagic);
+    for (const std::uint64_t word : {firsts.size(), firsts.size(), index.size() - filter.size(),
+                                     filter.size(), run_format::hash64(index)}) {
+      to_footer.little_endian64(word);
+    }
+    to_footer.little_endian64(run_format::hash64(footer));
+    testing::overwrite(storage_, "runs/r.run", bytes + index + footer);
+    const std::size_t size = bytes.size() + index.size() + footer.size();
+    return RunLookup::open(storage_, "runs", {"r.run", size, firsts.size(), {}}).ok();
+  };
+  EXPECT_TRUE(opens({"k", "l"}, std::string(64, '\xff')));
+  EXPECT_TRUE(opens({"k"}, ""));
+  EXPECT_FALSE(opens({"k"}, std::string(63, '\xff')));
+  EXPECT_FALSE(opens({"l", "k"}, ""));
+  EXPECT_FALSE(opens({"k", "k"}, ""));
+}
+
 }  // namespace
 }  // namespace weir

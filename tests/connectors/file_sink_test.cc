@@ -453,6 +453,17 @@ TEST(FileSinkElsewhere, SaysWhereTheOutputWasThatIsGone) {
       "with --stop, or a newer one, and restore that");
 }
 
+TEST(FileSink, ItemsThatLeadOutOfTheirFolderAreRefused) {
+  using detail::PartItem;
+  EXPECT_TRUE(PartItem::decode(PartItem{"a1-0-1.csv", "part-1.csv", 7, "/out"}.encode()).ok());
+  EXPECT_TRUE(PartItem::decode(PartItem{"a1-0-1.csv", "", 7, "/out"}.encode()).ok());
+  for (const char* name : {"../x", "a/b", ".", "..", ".hidden", "/x"}) {
+    EXPECT_FALSE(PartItem::decode(PartItem{name, "part-1.csv", 7, "/out"}.encode()).ok()) << name;
+    EXPECT_FALSE(PartItem::decode(PartItem{"a1-0-1.csv", name, 7, "/out"}.encode()).ok()) << name;
+  }
+  EXPECT_FALSE(PartItem::decode(PartItem{"", "part-1.csv", 7, "/out"}.encode()).ok());
+}
+
 TEST(FileSink, AFullDiskIsAnErrorThatMayHeal) {
   World world;
   std::optional<Saved> saved;
