@@ -79,6 +79,10 @@ class ConfigReader {
 Status add_config_file(Args& args, const std::string& path) {
   auto storage = make_posix_storage();
   WEIR_ASSIGN(const std::string text, read_file(*storage, path, 1 << 24));
+  return add_config_text(args, text, path);
+}
+
+Status add_config_text(Args& args, const std::string& text, const std::string& path) {
   try {
     return ConfigReader(args, path).read(YAML::Load(text));
   } catch (const YAML::Exception& e) {

@@ -16,5 +16,7 @@ namespace weir::cli {
 /// Adds what `path` says to `args`. Errors: not_found; invalid_argument with the line of what is
 /// wrong, such as a key that is no option.
 Status add_config_file(Args& args, const std::string& path);
+/// The same of its text; `path` is for messages.
+Status add_config_text(Args& args, const std::string& text, const std::string& path);
 
 }  // namespace weir::cli

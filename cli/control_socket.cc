@@ -10,11 +10,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+
+#include "cli/control_request.h"
 
 namespace weir::cli {
 namespace {
@@ -116,15 +117,6 @@ class LineReader {
 
 json::object error_answer(const Error& error) {
   return {{"ok", false}, {"code", static_cast<int>(error.code)}, {"message", error.message}};
-}
-
-Result<json::object> parse_object(const std::string& line) {
-  boost::system::error_code failed;
-  json::value value = json::parse(line, failed);
-  if (failed || !value.is_object()) {
-    return Error{ErrorCode::invalid_argument, "A line on the control socket is no JSON object"};
-  }
-  return std::move(value.as_object());
 }
 
 /// A connection to the job that runs on `state_dir`.
@@ -242,7 +234,7 @@ void ControlServer::join_finished() {
 void ControlServer::serve(Connection& connection) {
   LineReader lines(connection.fd);
   for (std::string line; lines.read(line);) {
-    auto request = parse_object(line);
+    auto request = parse_control_line(line);
     json::object answer;
     if (!request.ok()) {
       answer = error_answer(request.error());
@@ -272,7 +264,7 @@ Result<json::object> ask_running_job(const std::string& state_dir, const json::o
     limit_waiting(fd.get(), SO_RCVTIMEO, std::chrono::seconds(0));
     if (!send_line(fd.get(), request) || !lines.read(line)) return lost;
   }
-  WEIR_ASSIGN(json::object answer, parse_object(line));
+  WEIR_ASSIGN(json::object answer, parse_control_line(line));
   const json::value* ok = answer.if_contains("ok");
   if (ok != nullptr && ok->is_bool() && ok->get_bool()) return answer;
   const json::value* code = answer.if_contains("code");

@@ -2,12 +2,12 @@
 // without reading its sources, for as long as it takes.
 #include <unistd.h>
 
-#include <boost/json/array.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <thread>
 
 #include "cli/commands.h"
+#include "cli/control_request.h"
 #include "cli/control_socket.h"
 #include "cli/crash.h"
 #include "cli/dlq.h"
@@ -169,13 +169,6 @@ Result<std::vector<LetterOutcome>> replay_offline(const Args& args, const std::s
   return outcomes;
 }
 
-boost::json::object request_of(const char* what, const std::vector<std::string>& ids,
-                               const std::vector<LetterEdit>& edits) {
-  boost::json::array id_list;
-  for (const std::string& id : ids) id_list.emplace_back(id);
-  return {{"request", what}, {"ids", std::move(id_list)}, {"edits", edits_to_json(edits)}};
-}
-
 int report(const Args& args, const std::vector<LetterOutcome>& outcomes) {
   std::size_t failed = 0, left = 0, gone = 0;
   for (const LetterOutcome& outcome : outcomes) {
@@ -220,8 +213,10 @@ Result<int> carry_out(const Args& args, bool drop) {
   }
   if (left.size() == ids.size()) return report(args, left);  // no need to ask the job
   if (job_is_running(state)) {
+    const auto kind = drop ? ControlRequest::Kind::drop : ControlRequest::Kind::replay;
     WEIR_ASSIGN(const auto answer,
-                ask_running_job(state, request_of(drop ? "drop" : "replay", ids, edits)));
+                ask_running_job(
+                    state, to_object(ControlRequest{.kind = kind, .ids = ids, .edits = edits})));
     return report(args, outcomes_of(answer));
   }
   const std::string folder = std::filesystem::absolute(state).lexically_normal().string();

@@ -2,7 +2,6 @@
 #include "cli/job_control.h"
 
 #include <boost/json/array.hpp>
-#include <boost/json/value_to.hpp>
 #include <chrono>
 
 #include "cli/output.h"
@@ -22,19 +21,6 @@ json::object step_object(const JobStatus::Step& step) {
           {"parallelism", step.parallelism},
           {"watermark", time_json(step.watermark_ms)},
           {"counters", std::move(counters)}};
-}
-
-std::string text_of(const json::object& request, const char* name) {
-  const json::value* value = request.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-}
-
-Result<LetterEditor> editor_of(const json::object& request) {
-  std::vector<LetterEdit> edits;
-  if (const json::value* list = request.if_contains("edits")) {
-    WEIR_ASSIGN(edits, edits_from_json(*list));
-  }
-  return LetterEditor::create(std::move(edits));
 }
 
 }  // namespace
@@ -63,21 +49,20 @@ bool JobControl::wait_until_running() {
   return false;
 }
 
-Result<json::object> JobControl::handle(const json::object& request) {
-  const std::string what = text_of(request, "request");
-  try {
-    if (what == "status") return status();
-    if (what == "stop") return stop();
-    if (what == "savepoint") return savepoint(request);
-    if (what == "replay") return letters(request, false);
-    if (what == "drop") return letters(request, true);
-  } catch (const std::exception& e) {
-    return Error{ErrorCode::invalid_argument,
-                 "A request that cannot be read: " + std::string(e.what())};
+Result<json::object> JobControl::handle(const json::object& object) {
+  WEIR_ASSIGN(const ControlRequest request, parse_request(object));
+  switch (request.kind) {
+    case ControlRequest::Kind::status:
+      return status();
+    case ControlRequest::Kind::stop:
+      return stop();
+    case ControlRequest::Kind::savepoint:
+      return savepoint(request);
+    case ControlRequest::Kind::replay:
+    case ControlRequest::Kind::drop:
+      break;
   }
-  return Error{ErrorCode::invalid_argument,
-               "The running job does not know the request '" + what +
-                   "'; it may be of another version of Weir than this command"};
+  return letters(request);
 }
 
 JobControl::Answer JobControl::status() {
@@ -105,26 +90,24 @@ JobControl::Answer JobControl::stop() {
   return json::object{{"outcome", outcome_}, {"checkpoint", checkpoint_}};
 }
 
-JobControl::Answer JobControl::savepoint(const json::object& request) {
-  const bool stop = request.contains("stop") && request.at("stop").as_bool();
-  const std::string path = text_of(request, "to");
+JobControl::Answer JobControl::savepoint(const ControlRequest& request) {
   if (!wait_until_running()) return Error{ErrorCode::cancelled, "The job has just ended"};
   WEIR_ASSIGN(const Manifest manifest, wait_for([&](JobRunner::Done done) {
-                runner_.savepoint(path, stop, std::move(done));
+                runner_.savepoint(request.to, request.stop, std::move(done));
               }));
-  if (stop) {
+  if (request.stop) {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [this] { return !outcome_.empty(); });
   }
-  return json::object{{"checkpoint", manifest.id}, {"to", path}};
+  return json::object{{"checkpoint", manifest.id}, {"to", request.to}};
 }
 
-JobControl::Answer JobControl::letters(const json::object& request, bool drop) {
-  const auto ids = json::value_to<std::vector<std::string>>(request.at("ids"));
-  WEIR_ASSIGN(const LetterEditor editor, editor_of(request));
+JobControl::Answer JobControl::letters(const ControlRequest& request) {
+  WEIR_ASSIGN(const LetterEditor editor, LetterEditor::create(request.edits));
   const std::lock_guard lock(letters_mutex_);
   if (!wait_until_running()) return Error{ErrorCode::cancelled, "The job has just ended"};
-  WEIR_ASSIGN(const auto outcomes, replay_letters(runner_, state_dir_, ids, editor, drop));
+  const bool drop = request.kind == ControlRequest::Kind::drop;
+  WEIR_ASSIGN(const auto outcomes, replay_letters(runner_, state_dir_, request.ids, editor, drop));
   return to_object(outcomes);
 }
 

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include "cli/control_request.h"
 #include "weir/runtime/run.h"
 
 namespace weir::cli {
@@ -17,7 +18,7 @@ class JobControl {
   /// `stop` asks for a stop with a last checkpoint; see Watch::request_stop.
   JobControl(JobRunner& runner, std::string state_dir, std::function<void()> stop);
 
-  Result<boost::json::object> handle(const boost::json::object& request);
+  Result<boost::json::object> handle(const boost::json::object& object);
   /// The job has ended, `outcome` in a word, with this last checkpoint: waiting requests are
   /// answered. The runner must live until all calls of `handle` have returned.
   void ended(const std::string& outcome, CheckpointId checkpoint);
@@ -25,9 +26,9 @@ class JobControl {
  private:
   using Answer = Result<boost::json::object>;
   Answer status();
-  Answer savepoint(const boost::json::object& request);
+  Answer savepoint(const ControlRequest& request);
   Answer stop();
-  Answer letters(const boost::json::object& request, bool drop);
+  Answer letters(const ControlRequest& request);
   /// Waits until requests reach the job; false when it has ended.
   bool wait_until_running();
 

@@ -11,29 +11,21 @@
 namespace weir::cli {
 namespace json = boost::json;
 
-Status write_job_file(const std::string& state_dir, const JobFile& job) {
-  std::error_code failed;
-  const auto library = std::filesystem::absolute(job.library, failed);
+std::string job_file_text(const JobFile& job) {
   json::object settings;
   for (const auto& [key, value] : job.settings) settings[key] = value;
-  const json::object object{{"library", failed ? job.library : library.string()},
-                            {"library_hash", job.library_hash},
-                            {"job", job.job},
-                            {"set", settings},
-                            {"parallelism", job.parallelism},
-                            {"threads", job.threads},
-                            {"directory", job.directory}};
-  auto storage = make_posix_storage();
-  return write_file_atomically(*storage, state_dir + "/job.json", json::serialize(object) + "\n");
+  const json::object object{
+      {"library", job.library},    {"library_hash", job.library_hash}, {"job", job.job},
+      {"set", settings},           {"parallelism", job.parallelism},   {"threads", job.threads},
+      {"directory", job.directory}};
+  return json::serialize(object) + "\n";
 }
 
-Result<JobFile> read_job_file(const std::string& state_dir) {
-  const std::string path = state_dir + "/job.json";
-  auto storage = make_posix_storage();
-  auto bytes = read_file(*storage, path, 1 << 24);
-  if (!bytes.ok()) return bytes.error();
+Result<JobFile> parse_job_file(std::string_view text, const std::string& path) {
   try {
-    const json::value value = json::parse(*bytes);
+    json::parse_options options;
+    options.allow_invalid_utf8 = true;  // settings and paths are any bytes, and come back as such
+    const json::value value = json::parse({text.data(), text.size()}, {}, options);
     JobFile job;
     job.library = json::value_to<std::string>(value.at("library"));
     job.library_hash = json::value_to<std::string>(value.at("library_hash"));
@@ -47,6 +39,22 @@ Result<JobFile> read_job_file(const std::string& state_dir) {
     return Error{ErrorCode::corrupt, path + " is not what 'weir run' writes: " + e.what() +
                                          ". Run the job again with --state, or name its library."};
   }
+}
+
+Status write_job_file(const std::string& state_dir, const JobFile& job) {
+  std::error_code failed;
+  const auto library = std::filesystem::absolute(job.library, failed);
+  JobFile written = job;
+  if (!failed) written.library = library.string();
+  auto storage = make_posix_storage();
+  return write_file_atomically(*storage, state_dir + "/job.json", job_file_text(written));
+}
+
+Result<JobFile> read_job_file(const std::string& state_dir) {
+  const std::string path = state_dir + "/job.json";
+  auto storage = make_posix_storage();
+  WEIR_ASSIGN(const std::string text, read_file(*storage, path, 1 << 24));
+  return parse_job_file(text, path);
 }
 
 }  // namespace weir::cli

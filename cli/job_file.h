@@ -7,6 +7,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "weir/base/result.h"
 
@@ -19,7 +20,12 @@ struct JobFile {
   std::string directory;  ///< to which relative paths among the settings refer
 };
 
-/// Writes it atomically. Errors are those of the disk.
+/// The text of the file, one line.
+std::string job_file_text(const JobFile& job);
+/// Reads that text. Error: corrupt when it is anything else; `path` is for the message.
+Result<JobFile> parse_job_file(std::string_view text, const std::string& path);
+
+/// Writes it atomically, the library by its absolute path. Errors are those of the disk.
 Status write_job_file(const std::string& state_dir, const JobFile& job);
 /// Error: not_found when there is none, corrupt when it is not one.
 Result<JobFile> read_job_file(const std::string& state_dir);

@@ -1,7 +1,6 @@
 // Replaying and dropping; see replay.h.
 #include "cli/replay.h"
 
-#include <boost/algorithm/hex.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/value_to.hpp>
 #include <future>
@@ -62,18 +61,6 @@ bool any_tried(const Letters& before, const Letters& after) {
     if (left == after.end() || left->second.attempt != letter.attempt) return true;
   }
   return false;
-}
-
-std::string hex_of(const std::string& bytes) {
-  std::string hex;
-  boost::algorithm::hex_lower(bytes, std::back_inserter(hex));
-  return hex;
-}
-/// Throws on what is no hexadecimal text.
-std::string bytes_of(const std::string& hex) {
-  std::string bytes;
-  boost::algorithm::unhex(hex, std::back_inserter(bytes));
-  return bytes;
 }
 
 /// A parked letter waits behind the earlier ones of its key, so it may only go together with them.
@@ -159,26 +146,6 @@ Result<std::vector<LetterOutcome>> replay_letters(JobRunner& runner, const std::
     outcomes.push_back(outcome_of(id, before, after, problems, drop));
   }
   return outcomes;
-}
-
-boost::json::array edits_to_json(const std::vector<LetterEdit>& edits) {
-  boost::json::array list;
-  for (const LetterEdit& edit : edits) {
-    const bool bytes = edit.kind == LetterEdit::Kind::bytes;
-    list.push_back(boost::json::array{to_string(edit.kind), bytes ? hex_of(edit.text) : edit.text});
-  }
-  return list;
-}
-
-Result<std::vector<LetterEdit>> edits_from_json(const boost::json::value& json) {
-  std::vector<LetterEdit> edits;
-  for (const auto& [kind, text] :
-       boost::json::value_to<std::vector<std::pair<std::string, std::string>>>(json)) {
-    const bool bytes = kind == to_string(LetterEdit::Kind::bytes);
-    WEIR_ASSIGN(LetterEdit edit, make_letter_edit(kind, bytes ? bytes_of(text) : text));
-    edits.push_back(std::move(edit));
-  }
-  return edits;
 }
 
 boost::json::object to_object(const std::vector<LetterOutcome>& outcomes) {

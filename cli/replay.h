@@ -1,7 +1,6 @@
 // Replaying and dropping dead letters in a job that runs in this process.
 #pragma once
 
-#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <functional>
 #include <string>
@@ -32,11 +31,6 @@ Result<Manifest> wait_for(const std::function<void(JobRunner::Done)>& request);
 Result<std::vector<LetterOutcome>> replay_letters(JobRunner& runner, const std::string& state_dir,
                                                   const std::vector<std::string>& ids,
                                                   const LetterEditor& editor, bool drop);
-
-/// Edits as a JSON array of [kind, text], and back. Bytes travel as hexadecimal: they need not be
-/// UTF-8.
-boost::json::array edits_to_json(const std::vector<LetterEdit>& edits);
-Result<std::vector<LetterEdit>> edits_from_json(const boost::json::value& json);
 
 boost::json::object to_object(const std::vector<LetterOutcome>& outcomes);
 std::vector<LetterOutcome> outcomes_of(const boost::json::object& answer);
