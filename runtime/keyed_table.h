@@ -25,52 +25,14 @@
 #include <vector>
 
 #include "weir/base/codec.h"
+#include "weir/runtime/keyed_entry.h"
 #include "weir/runtime/row_buffer.h"
+#include "weir/runtime/slot_geometry.h"
 #include "weir/runtime/slot_memory.h"
 #include "weir/runtime/state_parts.h"
 #include "weir/runtime/timers.h"
 
 namespace weir {
-
-/// Keeps S inline when that is cheap to move about, behind a pointer otherwise. Always so when it
-/// has collections: to move one says that its content goes elsewhere, and an entry only changes its
-/// slot.
-template <class S>
-class StateHolder {
-  static constexpr bool kInline = sizeof(S) <= 64 && !StateParts<S>::has_collections() &&
-                                  std::is_nothrow_move_constructible_v<S>;
-  struct Boxed {
-    std::unique_ptr<S> box = std::make_unique<S>();
-    S& get() { return *box; }
-  };
-  struct Inline {
-    S value{};
-    S& get() { return value; }
-  };
-  std::conditional_t<kInline, Inline, Boxed> content_;
-
- public:
-  S& get() { return content_.get(); }
-};
-
-/// Keeps the key of an entry; that of an integer is its hash already, since mix64 is a bijection.
-template <class K>
-class KeyHolder {
- public:
-  explicit KeyHolder(const K& key) : key_(key) {}
-  const K& get(std::uint64_t) const { return key_; }
-  bool is(const K& key) const { return equal(key_, key); }
-
- private:
-  K key_;
-};
-template <class K>
-requires(shape_of<K> == Shape::integer) class KeyHolder<K> {
- public:
-  explicit KeyHolder(K) {}
-  K get(std::uint64_t hash) const { return static_cast<K>(unmix64(hash)); }
-  bool is(K) const { return true; }  // their hashes have been compared
-};
 
 template <class K, class S>
 class KeyedTable {
@@ -97,10 +59,7 @@ class KeyedTable {
   };
 
   /// A table for hashes from `first` to `last`, both included.
-  KeyedTable(std::uint64_t first, std::uint64_t last)
-      : first_hash_(first),
-        shift_(last == first ? 63 : __builtin_clzll(last - first)),
-        last_place_((last - first) << shift_) {
+  KeyedTable(std::uint64_t first, std::uint64_t last) : geometry_(first, last) {
     allocate(kMinCapacity);
   }
   ~KeyedTable() {
@@ -208,7 +167,7 @@ class KeyedTable {
   /// `test(entry)` is true.
   template <class Test>
   bool erase_if(std::uint64_t& cursor, std::uint64_t last, std::size_t budget, Test&& test) {
-    Pace pace(budget);
+    SweepPace pace(budget);
     std::size_t i = first_slot_from(cursor);
     while (i < slot_count_) {
       if (used(i) && slots_[i].hash > last) return true;
@@ -235,7 +194,7 @@ class KeyedTable {
   /// has it.
   bool snapshot_slice(RowBuffer& rows, std::size_t budget) {
     if (!snapshotting_) return true;
-    Pace pace(budget);
+    SweepPace pace(budget);
     for (std::size_t i = first_slot_from(cursor_); i < slot_count_; ++i) {
       if (pause_at(i, pace, cursor_)) return false;
       pace.step(used(i) ? &slots_[i].hash : nullptr);
@@ -264,41 +223,16 @@ class KeyedTable {
 
   bool used(std::size_t i) const { return slots_[i].extras.marked(kUsed); }
 
-  std::size_t home_of(std::uint64_t hash) const {
-    const std::uint64_t place = (hash - first_hash_) << shift_;
-    return static_cast<std::size_t>((static_cast<unsigned __int128>(place) * slots_per_place_) >>
-                                    64);
-  }
-  /// How much of its slice a sweep has left. Empty slots cost too: a table that has been emptied
-  /// keeps them all.
-  class Pace {
-   public:
-    explicit Pace(std::size_t budget) : entries_(budget), slots_(budget * kSlotsPerEntry) {}
-    /// Takes one slot; `hash` is that of its entry, null when it is empty.
-    void step(const std::uint64_t* hash) {
-      if (slots_ > 0) --slots_;
-      if (hash == nullptr) return;
-      if (entries_ > 0) --entries_;
-      last_ = *hash;
-    }
-    bool over() const { return entries_ == 0 || slots_ == 0; }
-    /// Hash of the last entry; a sweep must not pause between entries of one hash.
-    std::uint64_t last() const { return last_; }
-
-   private:
-    static constexpr std::size_t kSlotsPerEntry = 16;
-    std::size_t entries_, slots_;
-    std::uint64_t last_ = 0;
-  };
+  std::size_t home_of(std::uint64_t hash) const { return geometry_.home_of(hash); }
   /// The first slot that may have an entry with hash `cursor` or a greater one.
   std::size_t first_slot_from(std::uint64_t cursor) const {
-    std::size_t i = home_of(std::max(cursor, first_hash_));
+    std::size_t i = geometry_.home_from(cursor);
     while (used(i) && slots_[i].hash < cursor) ++i;
     return i;
   }
   /// Whether a sweep whose slice is over can pause before slot `i`; if so, `cursor` becomes the
   /// hash to go on from.
-  bool pause_at(std::size_t i, const Pace& pace, std::uint64_t& cursor) const {
+  bool pause_at(std::size_t i, const SweepPace& pace, std::uint64_t& cursor) const {
     if (!pace.over()) [[likely]]
       return false;
     if (used(i)) {
@@ -306,16 +240,7 @@ class KeyedTable {
       cursor = slots_[i].hash;
       return true;
     }
-    return hash_of_home(i, cursor);
-  }
-  /// Finds the smallest hash whose home is slot `i` or a later one; false when there is none.
-  bool hash_of_home(std::size_t i, std::uint64_t& hash) const {
-    using Wide = unsigned __int128;
-    const Wide place = ((Wide{i} << 64) + slots_per_place_ - 1) / slots_per_place_;
-    const Wide offset = (place + (Wide{1} << shift_) - 1) >> shift_;
-    if (offset > last_place_ >> shift_) return false;
-    hash = first_hash_ + static_cast<std::uint64_t>(offset);
-    return true;
+    return geometry_.hash_of_home(i, cursor);
   }
   bool matches(std::size_t i, std::uint64_t hash, const K& key) const {
     return used(i) && slots_[i].hash == hash && slots_[i].key_.is(key);
@@ -347,11 +272,7 @@ class KeyedTable {
   }
   void set_capacity(std::size_t capacity) {
     capacity_ = capacity;
-    // capacity * 2^64 / (last_place_ + 1): between one and two slots' worth of the capacity
-    slots_per_place_ = static_cast<std::uint64_t>(
-        last_place_ == UINT64_MAX
-            ? capacity
-            : (static_cast<unsigned __int128>(capacity) << 64) / (last_place_ + 1));
+    geometry_.set_capacity(capacity);
     slot_count_ = capacity + kTail;
     limit_ = capacity / 16 * 11;
   }
@@ -466,10 +387,7 @@ class KeyedTable {
     w.string(collection);
   }
 
-  std::uint64_t first_hash_;
-  unsigned shift_;            // brings the subtask's span of hashes to the full 64 bits
-  std::uint64_t last_place_;  // of the last hash, so shifted
-  std::uint64_t slots_per_place_ = 0;
+  SlotGeometry geometry_;
   SlotMemory memory_;
   Entry* slots_ = nullptr;  // in it
   std::size_t capacity_ = 0, slot_count_ = 0, limit_ = 0, size_ = 0;
