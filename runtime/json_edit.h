@@ -36,7 +36,7 @@ Status remove_json(JsonValue& root, const std::vector<std::string>& path);
 
 /// Applies a JSON Patch, all of it or, on an error, nothing. Errors: invalid_argument with the
 /// number of the operation (from 0) and what is wrong with it; also when it makes more than
-/// 1 M copies of values, since copies of copies soon fill the memory.
+/// 100 000 copies of values, since copies of copies soon fill the memory.
 Status apply_json_patch(JsonValue& root, const JsonValue& patch);
 
 }  // namespace weir

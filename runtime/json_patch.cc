@@ -7,6 +7,9 @@ namespace {
 using Kind = JsonValue::Kind;
 using Path = std::vector<std::string>;
 
+/// Values that one patch may copy or move.
+constexpr std::size_t kMostCopies = 100'000;
+
 Error wrong(std::string what) { return {ErrorCode::invalid_argument, std::move(what)}; }
 
 Result<std::string> text_member(const JsonValue& operation, const char* name) {
@@ -82,7 +85,7 @@ Status apply(JsonValue& root, const JsonValue& operation, std::size_t& copies) {
 Status apply_json_patch(JsonValue& root, const JsonValue& patch) {
   if (!patch.is(Kind::array)) return wrong("A JSON Patch is an array of operations");
   JsonValue changed = root;
-  std::size_t copies = kMaxJsonValues;
+  std::size_t copies = kMostCopies;
   for (std::size_t i = 0; i < patch.elements.size(); ++i) {
     if (Status status = apply(changed, patch.elements[i], copies); !status.ok()) {
       return wrong("Operation " + std::to_string(i) +

@@ -60,17 +60,16 @@ void run(std::string_view input) {
 
 std::vector<std::string> seeds() {
   const std::string zero(1, '\0');
-  return {
-      zero + R"({"struct":"Cart","fields":[["user",{"optional":"string"}],["sum","f64"]]})" + zero +
-          "\x01\x03xyz" + std::string(8, '\x40'),
-      zero + R"({"map":["string",{"array":"u16","size":2}]})" + zero + "\x01\x01k\x05\x06",
-      zero + R"({"enum":"Tier","of":"u8","values":[["basic",1],["gold",2]]})" + zero + "\x02",
-      zero +
-          R"({"tuple":[{"duration":"i64","unit":[1,1000]},{"set":"time"},{"opaque":"b","of":[]}]})" +
-          zero + std::string("\x04\x01\x08\x01x"),
-      zero + R"({"external":"map","of":["string",{"list":"bool"}]})" + zero + "\x01z",
-      std::string("\x01\x16\x00\x03\x0b\x0c\x0f\x0b\x02", 9) + "hi" +
-          std::string("\x08\x01\x02ho", 5)};
+  return {zero + R"({"struct":"Cart","fields":[["user",{"optional":"string"}],["sum","f64"]]})" +
+              zero + "\x01\x03xyz" + std::string(8, '\x40'),
+          zero + R"({"map":["string",{"array":"u16","size":2}]})" + zero + "\x01\x01k\x05\x06",
+          zero + R"({"enum":"Tier","of":"u8","values":[["basic",1],["gold",2]]})" + zero + "\x02",
+          zero + R"({"tuple":[{"duration":"i64","unit":[1,1000]},)" +
+              R"({"set":"time"},{"opaque":"b","of":[]}]})" + zero +
+              std::string("\x04\x01\x08\x01x"),
+          zero + R"({"external":"map","of":["string",{"list":"bool"}]})" + zero + "\x01z",
+          std::string("\x01\x16\x00\x03\x0b\x0c\x0f\x0b\x02", 9) + "hi" +
+              std::string("\x08\x01\x02ho", 5)};
 }
 
 }  // namespace weir::fuzz
