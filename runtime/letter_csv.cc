@@ -2,6 +2,7 @@
 #include "weir/runtime/letter_csv.h"
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "weir/runtime/json_edit.h"
@@ -54,9 +55,27 @@ Result<std::vector<std::string>> split(std::string_view record, char delimiter) 
   }
 }
 
+/// Tells columns of one name apart: the second "a" is "a (2)".
+std::vector<std::string> distinct(std::vector<std::string> names) {
+  std::map<std::string, std::size_t> taken{{kExtra, 1}};  // how often so far
+  for (std::string& name : names) {
+    const std::string as_written = name;
+    std::size_t& count = taken[as_written];
+    if (count++ == 0) continue;
+    for (;; ++count) {
+      name = as_written + " (" + std::to_string(count) + ")";
+      if (taken.try_emplace(name, 1).second) break;
+    }
+  }
+  return names;
+}
+
 Result<std::vector<std::string>> columns_of(const DeadLetter& letter, std::size_t count) {
   const auto header = letter.headers.find("csv.header");
-  if (header != letter.headers.end()) return split(header->second, delimiter_of(letter));
+  if (header != letter.headers.end()) {
+    WEIR_ASSIGN(std::vector<std::string> names, split(header->second, delimiter_of(letter)));
+    return distinct(std::move(names));
+  }
   std::vector<std::string> names;
   for (std::size_t i = 1; i <= count; ++i) names.push_back(std::to_string(i));
   return names;
@@ -132,6 +151,8 @@ Result<std::string> csv_from_json(const DeadLetter& letter, const JsonValue& pay
   }
   if (const JsonValue* extra = payload.find(kExtra)) {
     ++taken;
+    if (!extra->is(Kind::array))
+      return wrong("'(extra)' is an array of the fields beyond the header");
     if (!extra->elements.empty()) fields.resize(names.size());
     for (const JsonValue& value : extra->elements) {
       WEIR_ASSIGN(std::string text, field_text(kExtra, value));
@@ -143,7 +164,6 @@ Result<std::string> csv_from_json(const DeadLetter& letter, const JsonValue& pay
       if (name == kExtra || std::find(names.begin(), names.end(), name) != names.end()) continue;
       return wrong("the header has no column '" + name + "'");
     }
-    return wrong("the header names a column twice");
   }
   std::string record;
   for (std::size_t i = 0; i < fields.size(); ++i) {

@@ -10,7 +10,7 @@
 namespace weir {
 
 /// See letter_payload.h. The delimiter is headers["csv.delimiter"], or a comma. Fields that the
-/// record lacks are left out.
+/// record lacks are left out. Of columns with one name the second is "NAME (2)".
 Result<JsonValue> csv_to_json(const DeadLetter& letter);
 /// Fields in the order of the header, empty where one before the last is missing; a name that the
 /// header does not have is an error.

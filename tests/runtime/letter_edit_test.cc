@@ -126,6 +126,15 @@ TEST(LetterEdit, CsvGoesByItsHeader) {
   EXPECT_EQ(edited(semicolons, {{"set", "name=x;y"}}), "1;\"x;y\";2");
 }
 
+TEST(LetterEdit, CsvColumnsOfOneNameAreToldApart) {
+  EXPECT_EQ(edited(csv("1,2,3,4", "a,a,a (2),a"), {}), "1,2,3,4");
+  EXPECT_EQ(edited(csv("1,2,3", "a,b,a"), {{"set", "b=x"}}), "1,x,3");
+  EXPECT_EQ(edited(csv("1,2,3", "a,b,a"), {{"set", "a (2)=x"}}), "1,2,x");
+  EXPECT_EQ(edited(csv("1,2,3,4", "a,a,a (2),a"), {{"set", "/a (3)=x"}}), "1,2,3,x");
+  EXPECT_EQ(edited(csv("1,2,3", "a,(extra)"), {{"set", "a=x"}}), "x,2,3");
+  EXPECT_TRUE(edited(csv("1,2,3", "a,b"), {{"set", "(extra)=x"}}).starts_with("!"));
+}
+
 TEST(LetterEdit, RecordsGoByTheirSchema) {
   DeadLetter letter =
       letter_of(PayloadFormat::record, encode_to_string(Order{"ann", -5, std::nullopt}));
