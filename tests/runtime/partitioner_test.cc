@@ -141,6 +141,28 @@ TEST(Partitioner, WhatAFullChannelRefusesWaitsInOrder) {
   EXPECT_EQ(barriers, 2u);
 }
 
+TEST(Partitioner, WhatComesLaterDoesNotTakeTheRoomOfWhatWaits) {
+  Fixture f(Exchange::hash, 1, 1);
+  std::int64_t next = 0;
+  const auto take = [&] {
+    ChannelElement element;
+    if (!f.channels[0]->pop(element)) return false;
+    for (std::int64_t value : static_cast<Batch<std::int64_t>&>(*element.batch)) {
+      EXPECT_EQ(value, next++);
+    }
+    return true;
+  };
+  f.send(0, 5000);
+  EXPECT_TRUE(f.partitioner->blocked());
+  EXPECT_TRUE(take());
+  f.send(5000, 10'000);
+  f.partitioner->flush();
+  while (take() || f.partitioner->blocked()) f.partitioner->drain();
+  while (take()) {
+  }
+  EXPECT_EQ(next, 10'000);
+}
+
 TEST(Partitioner, RebalancesByBatch) {
   Fixture f(Exchange::rebalance, 3);
   for (int i = 0; i < 12; ++i) f.send(i * 100, i * 100 + 100);
