@@ -72,7 +72,7 @@ def main():
     parser.add_argument("fuzzers", type=Path)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--from", dest="more", type=Path)
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     names = args.names or [path.name.removesuffix("_fuzz")
                            for path in sorted(args.fuzzers.glob("*_fuzz"))]
     for name in names:
