@@ -73,18 +73,24 @@ void Filter::set(std::uint64_t mixed) {
   }
 }
 
-Status read_index(ReadFile& file, Index& index, Filter& filter) {
+Status read_index(ReadFile& file, Index& index, Filter* filter) {
   WEIR_ASSIGN(const Footer footer, read_footer(file));
   const std::uint64_t data_bytes =
       file.size_bytes() - kFooterBytes - footer.index_bytes - footer.filter_bytes;
-  std::string bytes(footer.index_bytes + footer.filter_bytes, '\0');
+  std::string bytes(footer.index_bytes + (filter ? footer.filter_bytes : 0), '\0');
   WEIR_TRY(read_exactly(file, data_bytes, bytes));
-  if (hash64(bytes) != footer.hash) return damaged("its index is damaged");
-  filter = Filter(bytes.substr(footer.index_bytes));
-  bytes.resize(footer.index_bytes);
-  bytes.shrink_to_fit();
+  if (filter != nullptr) {
+    if (hash64(bytes) != footer.hash) return damaged("its index is damaged");
+    *filter = Filter(bytes.substr(footer.index_bytes));
+    bytes.resize(footer.index_bytes);
+    bytes.shrink_to_fit();
+  }
   index.bytes = std::move(bytes);
   index.rows = footer.rows;
+  const auto blocks = static_cast<std::size_t>(std::min(footer.blocks, footer.index_bytes));
+  index.firsts.reserve(blocks);
+  index.words.reserve(blocks);
+  index.ends.reserve(blocks);
   ByteReader reader(index.bytes);
   std::uint64_t end = 0;
   while (!reader.at_end()) {

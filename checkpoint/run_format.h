@@ -97,13 +97,19 @@ struct Index {
   std::vector<std::uint64_t> ends;       ///< where the next block begins
   std::uint64_t rows = 0;
 
-  std::size_t blocks() const { return firsts.size(); }
+  std::size_t blocks() const { return ends.size(); }
+  /// Gives back the memory of the keys, for who looks by leading words alone.
+  void forget_keys() {
+    std::vector<std::string_view>().swap(firsts);
+    std::string().swap(bytes);
+  }
   std::uint64_t begin_of(std::size_t block) const { return block == 0 ? 0 : ends[block - 1]; }
 };
 
-/// Reads footer, index and filter of a run of `file_bytes` bytes, more than none. Error: corrupt
-/// (without the file's name) or what reading gave.
-Status read_index(ReadFile& file, Index& index, Filter& filter);
+/// Reads footer, index and filter of a run that is not empty. Without `filter` (null) that part is
+/// not read, and the hash over both not checked: for a file whose whole hash has been. Error:
+/// corrupt (without the file's name) or what reading gave.
+Status read_index(ReadFile& file, Index& index, Filter* filter);
 
 /// Walks the rows of one block.
 class RowWalk {

@@ -11,11 +11,12 @@ Result<std::unique_ptr<RunLookup>> RunLookup::open(Storage& storage, const std::
   WEIR_ASSIGN(run->file_, storage.open(run->path_));
   if (run->file_->size_bytes() != info.size_bytes) return run->corrupt("its size has changed");
   if (info.size_bytes == 0) return run;
-  if (Status status = run_format::read_index(*run->file_, run->index_, run->filter_);
+  if (Status status = run_format::read_index(*run->file_, run->index_, &run->filter_);
       !status.ok()) {
     if (status.error().code == ErrorCode::corrupt) return run->corrupt(status.error().message);
     return status.error();
   }
+  run->index_.forget_keys();           // leading words are all that is looked for
   run->block_ = run->index_.blocks();  // none has been read
   return run;
 }
@@ -66,6 +67,35 @@ Status RunLookup::next() {
   return land();
 }
 
+Status RunLookup::seek(std::uint64_t word) {
+  valid_ = false;
+  if (index_.blocks() == 0) return {};
+  word_ = word;
+  WEIR_TRY(enter(block_of(word)));
+  while (run_format::leading_word(walk_.key()) < word) {
+    WEIR_TRY(forward());
+    if (block_ >= index_.blocks()) return {};
+  }
+  valid_ = true;
+  return {};
+}
+
+Status RunLookup::step() {
+  WEIR_TRY(forward());
+  valid_ = block_ < index_.blocks();
+  return {};
+}
+
+/// On to the next row of the file; behind the last one, to no block.
+Status RunLookup::forward() {
+  if (walk_.next()) return {};
+  if (walk_.damaged()) return corrupt("its block " + std::to_string(block_) + " is damaged");
+  if (block_ + 1 < index_.blocks()) return enter(block_ + 1);
+  block_ = index_.blocks();
+  bytes_.clear();
+  return {};
+}
+
 /// From the row at hand on to the first with the wanted word.
 Status RunLookup::land() {
   for (;;) {
@@ -97,8 +127,8 @@ Status RunLookup::enter(std::size_t block) {
 }
 
 std::size_t RunLookup::memory_bytes() const {
-  return index_.bytes.capacity() + filter_.bytes().capacity() + bytes_.capacity() +
-         index_.blocks() * (sizeof(std::string_view) + 2 * sizeof(std::uint64_t));
+  return filter_.bytes().capacity() + bytes_.capacity() +
+         index_.blocks() * 2 * sizeof(std::uint64_t);
 }
 
 Error RunLookup::corrupt(const std::string& what) const {

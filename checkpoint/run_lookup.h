@@ -31,6 +31,9 @@ class RunLookup {
   bool valid() const { return valid_; }
   /// On to the next row with that word.
   Status next();
+  /// Stands on the first row whose leading word is `word` or above; `step` goes on to any row.
+  Status seek(std::uint64_t word);
+  Status step();
   std::string_view key() const { return walk_.key(); }
   std::string_view value() const { return walk_.value(); }
   bool tombstone() const { return walk_.tombstone(); }
@@ -43,6 +46,7 @@ class RunLookup {
   std::size_t block_of(std::uint64_t word) const;
   Status enter(std::size_t block);
   Status land();
+  Status forward();
   Error corrupt(const std::string& what) const;
 
   std::string path_;

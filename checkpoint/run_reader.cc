@@ -19,8 +19,7 @@ class FileRowCursor final : public RowCursor {
 
   Status open(std::uint64_t rows) {
     if (file_->size_bytes() == 0) return {};
-    Filter filter;  // of no use to who reads in order
-    if (Status status = read_index(*file_, index_, filter); !status.ok()) {
+    if (Status status = read_index(*file_, index_, nullptr); !status.ok()) {
       return status.error().code == ErrorCode::corrupt ? corrupt(status.error().message)
                                                        : status.error();
     }

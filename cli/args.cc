@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <sstream>
 
 namespace weir::cli {
@@ -122,6 +123,24 @@ Result<double> Args::real(std::string_view option, double otherwise, double leas
   std::ostringstream range;
   range << "a number from " << least << " to " << most;
   return bad_value(option, *given, range.str());
+}
+
+Result<std::uint64_t> Args::bytes(std::string_view option, std::uint64_t otherwise) const {
+  const std::string* given = value(option);
+  if (given == nullptr) return otherwise;
+  const std::size_t digits = std::min(given->find_first_not_of("0123456789"), given->size());
+  static const std::map<std::string_view, std::uint64_t, std::less<>> units = {
+      {"", 1},          {"B", 1},         {"kB", 1000},
+      {"KB", 1000},     {"MB", 1000'000}, {"GB", 1000'000'000},
+      {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
+  };
+  const auto unit = units.find(std::string_view(*given).substr(digits));
+  std::uint64_t number = 0;
+  if (unit != units.end() && read_number(given->substr(0, digits), number) && number > 0 &&
+      number <= INT64_MAX / unit->second) {
+    return number * unit->second;
+  }
+  return bad_value(option, *given, "a number of bytes such as 512MB or 4GiB");
 }
 
 Result<Duration> Args::duration(std::string_view option, Duration otherwise) const {

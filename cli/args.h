@@ -63,6 +63,8 @@ class Args {
   /// A whole number from `least` to `most`. Error: invalid_argument that names the option.
   Result<std::uint64_t> number(std::string_view option, std::uint64_t otherwise,
                                std::uint64_t least, std::uint64_t most) const;
+  /// Bytes, such as 512MB or 4GiB.
+  Result<std::uint64_t> bytes(std::string_view option, std::uint64_t otherwise) const;
   Result<double> real(std::string_view option, double otherwise, double least, double most) const;
   Result<Duration> duration(std::string_view option, Duration otherwise) const;
 

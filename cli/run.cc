@@ -136,6 +136,9 @@ Command run_command() {
           {"checkpoint-interval", "TIME",
            "time between checkpoints, such as 500ms or 10s; default 1s"},
           {"checkpoint-timeout", "TIME", "after which a checkpoint is given up; default 10min"},
+          {"memory", "SIZE",
+           "memory for keyed state, such as 4GB; what does not fit stays on disk. Default: no "
+           "limit"},
           {"from", "WHERE",
            "latest (default), none, the id of a checkpoint, or the path of a savepoint"},
           {"keep", "N", "how many checkpoints are kept; default 3"},

@@ -31,6 +31,7 @@ Result<RunOptions> run_options(const Args& args, const JobLibrary& library) {
   options.keep_checkpoints = static_cast<std::size_t>(keep);
   WEIR_ASSIGN(options.max_dead_letters, args.number("max-dead-letters", UINT64_MAX, 0, UINT64_MAX));
   WEIR_ASSIGN(options.max_dead_letter_share, args.real("max-dead-letter-share", 1.0, 0.0, 1.0));
+  WEIR_ASSIGN(options.memory_bytes, args.bytes("memory", 0));
   WEIR_ASSIGN(const auto restarts, args.number("max-restarts", options.max_restarts, 0, 1'000'000));
   options.max_restarts = static_cast<unsigned>(restarts);
   options.allow_dropped_state = args.has("allow-dropped-state");

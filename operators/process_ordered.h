@@ -30,6 +30,7 @@ class OrderedProcessOperator final
   Status open(OperatorContext& context) override {
     WEIR_TRY(Base::open(context));
     late_.open(context, sizeof...(Outs));
+    arrivals_ = context.first_checkpoint << 32;  // above those of records that wait since before
     return {};
   }
 

@@ -118,6 +118,7 @@ class Coordinator final : public TaskListener {
   void checkpoint_done(TaskId task, CheckpointId id, std::vector<StepPart> parts,
                        std::vector<std::string> obsolete_files) override;
   void checkpoint_declined(TaskId task, CheckpointId id, Error why) override;
+  void checkpoint_wanted(TaskId task) override;
   void task_drained(TaskId task) override;
   void task_failed(TaskId task, Error why) override;
   void letter_done(const std::string& id, const Status& status) override;
@@ -179,8 +180,9 @@ class Coordinator final : public TaskListener {
   std::optional<Error> letter_failure_;
   std::vector<Done> letters_wanted_;
   bool final_requested_ = false;
-  bool was_finished_ = false;    // when restored
-  std::optional<State> ending_;  // what the job becomes once tasks are quiescent
+  bool early_requested_ = false;  // a checkpoint, for want of memory
+  bool was_finished_ = false;     // when restored
+  std::optional<State> ending_;   // what the job becomes once tasks are quiescent
   int io_under_way_ = 0;
   bool started_ = false;
   SteadyTime last_alignment_{};

@@ -39,6 +39,7 @@ void Coordinator::poll_checkpoints(SteadyTime now) {
 
 void Coordinator::trigger(CheckpointProtocol::Trigger next) {
   current_ = next;
+  early_requested_ = false;
   parts_.clear();
   auto wanted = std::stable_partition(waiting_.begin(), waiting_.end(), [&](const auto& w) {
     return w.first != next.kind && w.first != CheckpointKind::periodic;
@@ -151,6 +152,13 @@ void Coordinator::checkpoint_declined(TaskId task, CheckpointId id, Error why) {
   post([this, task, id, why = std::move(why)] {
     if (state_ != State::running) return;
     checkpoint_failed(protocol_->decline(task, identity_.attempt, id), why);
+  });
+}
+
+void Coordinator::checkpoint_wanted(TaskId) {
+  post([this] {
+    if (state_ != State::running || std::exchange(early_requested_, true)) return;
+    protocol_->request(CheckpointKind::periodic);
   });
 }
 

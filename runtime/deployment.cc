@@ -163,9 +163,20 @@ Status Deployment::build(const RestorePoint* restore) {
   return {};
 }
 
+/// Every keyed step of every subtask gets the same share.
+std::uint64_t Deployment::budget_of_a_state() const {
+  if (options_.memory_bytes == 0) return 0;
+  std::uint64_t states = 0;
+  for (const GraphStep& step : graph_.steps()) {
+    if (!step.state_schema.empty()) states += plan_.parallelism_of[step.id];
+  }
+  return std::max<std::uint64_t>(options_.memory_bytes / std::max<std::uint64_t>(states, 1), 1);
+}
+
 void Deployment::make_tasks() {
   by_vertex_.resize(plan_.vertices.size());
   const CheckpointId first = coordinator_->last_completed() + 1;
+  const std::uint64_t budget = budget_of_a_state();
   for (const PlanVertex& vertex : plan_.vertices) {
     for (std::uint32_t subtask = 0; subtask < vertex.parallelism; ++subtask) {
       TaskSetup setup;
@@ -182,6 +193,7 @@ void Deployment::make_tasks() {
       setup.runs_folder = store_.runs_folder();
       setup.first_checkpoint = first;
       setup.batch_timeout = options_.batch_timeout;
+      setup.state_budget_bytes = budget;
       tasks_.push_back(std::make_unique<Task>(std::move(setup), env_, *coordinator_));
       for (const StepId step : vertex.steps) tasks_.back()->add_operator(graph_.step(step));
       by_vertex_[vertex.id].push_back(tasks_.back().get());

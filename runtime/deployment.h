@@ -21,8 +21,9 @@ struct DeploymentOptions {
   std::string job_version;
   std::size_t channel_capacity = 8;  ///< batches
   Duration batch_timeout{2};
-  bool temporary_state = false;  ///< the state folder ends with the process
-  HeldLocks* locks = nullptr;    ///< of the process, for its sinks; not null
+  std::uint64_t memory_bytes = 0;  ///< for all keyed state of this process; 0: no limit
+  bool temporary_state = false;    ///< the state folder ends with the process
+  HeldLocks* locks = nullptr;      ///< of the process, for its sinks; not null
   /// Makes a channel; tests put one that is full at random moments here.
   std::function<std::unique_ptr<Channel>(std::size_t capacity)> make_channel = make_local_channel;
 };
@@ -57,6 +58,7 @@ class Deployment {
         store_(store) {}
   Status build(const RestorePoint* restore);
   void make_tasks();
+  std::uint64_t budget_of_a_state() const;
   void connect();
   Status prepare_sinks(const RestorePoint* restore);
   Status restore_all(const RestorePoint& restore);

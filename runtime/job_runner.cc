@@ -183,6 +183,7 @@ Status LocalJobRunner::begin_attempt() {
   if (already_finished_) options.coordinator.checkpoints.interval = std::chrono::hours(24);
   options.job_version = options_.job_version;
   options.batch_timeout = options_.batch_timeout;
+  options.memory_bytes = options_.memory_bytes;
   options.temporary_state = temporary_ != nullptr;
   options.locks = &locks_;
   WEIR_ASSIGN(auto deployment, Deployment::create(job_.graph(), plan_, identity_, options, env_,

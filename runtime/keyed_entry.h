@@ -16,8 +16,11 @@ namespace weir {
 /// slot.
 template <class S>
 class StateHolder {
+ public:
   static constexpr bool kInline = sizeof(S) <= 64 && !StateParts<S>::has_collections() &&
                                   std::is_nothrow_move_constructible_v<S>;
+
+ private:
   struct Boxed {
     std::unique_ptr<S> box = std::make_unique<S>();
     S& get() { return *box; }

@@ -31,6 +31,7 @@ class KeyedOperator : public Operator {
   Status open(OperatorContext& context) override {
     context_ = &context;
     table_.emplace(context.keys.first, context.keys.last);
+    if (context.state_budget_bytes > 0) return limit_memory();
     return {};
   }
 
@@ -41,6 +42,11 @@ class KeyedOperator : public Operator {
     if (!request.rows) return {};
     KeyedRowLoader<K, S> loader;
     WEIR_TRY(loader.open(request.key_schema, request.state_schema));
+    const std::uint64_t budget = context_->state_budget_bytes;
+    if (budget > 0 && request.most_rows > budget / 2 / sizeof(Entry)) {
+      return restore_cold(request, loader);
+    }
+    if (budget > 0) table_->set_runs(request.runs, true);
     WEIR_TRY(restore_rows(*request.rows, context_->step,
                           [&](const StoredRow& row) { return loader.load(*table_, row); }));
     table_->for_each([this](Entry& entry) { on_restored(entry); });
@@ -64,13 +70,18 @@ class KeyedOperator : public Operator {
     table_->begin_snapshot();
     return {};
   }
+  void on_runs_changed(const StateRuns& runs, bool all_stored) override {
+    table_->set_runs(runs, all_stored);
+  }
+  bool wants_checkpoint() const override { return table_->wants_snapshot(); }
   bool snapshot_slice(RowBuffer& rows) override {
     context_->metrics->state_entries.set(table_->size());
     return table_->snapshot_slice(rows, kSnapshotSlice);
   }
+  bool is_full() const override { return table_->is_full(); }
 
  protected:
-  static constexpr std::size_t kSnapshotSlice = 2048;
+  static constexpr std::size_t kSnapshotSlice = 2048, kRewriteSlice = 65536;
   static constexpr int kTimerSlice = 256;
   static constexpr std::size_t kAhead = 16, kTimersAhead = 16;
 
@@ -91,6 +102,13 @@ class KeyedOperator : public Operator {
     if (entry.extras->expires_ms != INT64_MAX) queue_expiry(entry);
   }
 
+  /// Called for each entry that comes back into memory: its times are in the queues already.
+  virtual void on_reloaded(Entry& entry) {
+    if (entry.extras && entry.extras->expires_ms != INT64_MAX) {
+      entry.extras->expiry_queued_ms = INT64_MIN;  // at a time that is no longer known
+    }
+  }
+
   TimerQueue& queue(bool processing) { return processing ? processing_timers_ : event_timers_; }
 
   /// False when the same timer is set already.
@@ -106,7 +124,9 @@ class KeyedOperator : public Operator {
 
   /// The slots of a batch are brought towards the cache some records ahead: all at once would be
   /// more than the core can wait for.
-  [[gnu::always_inline]] void prefetch_first(const std::uint64_t* hashes, std::size_t rows) const {
+  [[gnu::always_inline]] void prefetch_first(const std::uint64_t* hashes, std::size_t rows) {
+    if (table_->is_partial()) [[unlikely]]
+      table_->thaw(hashes, rows);
     for (std::size_t i = 0; i < std::min(rows, kAhead); ++i) table_->prefetch(hashes[i]);
   }
   [[gnu::always_inline]] void prefetch_next(const std::uint64_t* hashes, std::size_t rows,
@@ -174,6 +194,61 @@ class KeyedOperator : public Operator {
     if (extras.expiry_queued_ms != INT64_MAX) return;
     extras.expiry_queued_ms = extras.expires_ms;
     queue(ttl_.processing_time).add(extras.expires_ms, entry.hash);
+  }
+
+  using Loader = KeyedRowLoader<K, S>;
+
+  Status limit_memory() {
+    auto loader = std::make_shared<Loader>();
+    WEIR_TRY(loader->open(to_json(schema_of<K>()), to_json(Parts::schema())));
+    table_->limit_memory(
+        context_->state_budget_bytes,
+        [loader](Table& table, const StoredRow& row) { return loader->load(table, row); },
+        [this](Entry& entry) { on_reloaded(entry); });
+    return {};
+  }
+  /// Leaves the state in its runs, and takes only times from it.
+  Status restore_cold(RestoreRequest& request, Loader& loader) {
+    if (request.rewrite || loader.rewrite_needed()) {
+      WEIR_ASSIGN(request.runs,
+                  request.write_run([&](RunWriter& run) { return rewrite(request, loader, run); }));
+      request.rewrite = false;
+    } else {
+      WEIR_TRY(request.rows->seek(""));
+      WEIR_TRY(table_->visit_rows(*request.rows, [this](Entry& entry) { on_restored(entry); }));
+    }
+    table_->set_runs(request.runs, true);
+    table_->begin_cold();
+    return {};
+  }
+  /// Reads rows as they were written and writes them as they are now, some at a time.
+  Status rewrite(RestoreRequest& request, Loader& loader, RunWriter& run) {
+    Table some(context_->keys.first, context_->keys.last);
+    RowCursor& rows = *request.rows;
+    WEIR_TRY(rows.seek(""));
+    while (rows.valid()) {
+      WEIR_TRY(load_group(rows, loader, some));
+      if (rows.valid() && some.size() < kRewriteSlice) continue;
+      some.for_each([this](Entry& entry) { on_restored(entry); });
+      RowBuffer written;
+      some.mark_all_changed();
+      some.begin_snapshot();
+      while (!some.snapshot_slice(written, kRewriteSlice)) {
+      }
+      WEIR_TRY(written.write_to(run));
+      some.forget_all();
+    }
+    return {};
+  }
+  /// Loads the rows of the hash at which `rows` stands.
+  Status load_group(RowCursor& rows, Loader& loader, Table& table) {
+    const std::uint64_t hash = ByteReader(rows.key()).big_endian64();
+    for (; rows.valid() && ByteReader(rows.key()).big_endian64() == hash;) {
+      WEIR_TRY(restore_row(rows, context_->step,
+                           [&](const StoredRow& row) { return loader.load(table, row); }));
+      WEIR_TRY(rows.next());
+    }
+    return {};
   }
 
   bool fire(TimerQueue& timers, EventTime until, bool processing) {

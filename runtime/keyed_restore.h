@@ -14,13 +14,6 @@
 
 namespace weir {
 
-/// One stored row, taken apart as far as its type does not matter.
-struct StoredRow {
-  std::uint64_t hash;
-  std::string_view key_and_rest;  ///< encoded key, name of the collection, key within it
-  std::string_view value;
-};
-
 namespace restore_detail {
 /// Parses the schema text of a manifest.
 Result<Schema> parse(const std::string& text, const char* what);
@@ -32,18 +25,24 @@ using FieldNames = std::map<std::string, std::string, std::less<>>;
 FieldNames fields_now(const Schema& written, const Schema& now, const ReadPlan& plan);
 }  // namespace restore_detail
 
-/// Calls `load` for each row of `cursor`, which stands before its first; `step` is for messages.
+/// Calls `load` for the row at which `cursor` stands; `step` is for messages.
+template <class Load>
+Status restore_row(RowCursor& cursor, const std::string& step, Load&& load) {
+  ByteReader reader(cursor.key());
+  const std::uint64_t hash = reader.big_endian64();
+  if (reader.failed()) return restore_detail::damaged_row(step);
+  if (Status status = load(StoredRow{hash, reader.rest(), cursor.value()}); !status.ok()) {
+    return Error{status.error().code,
+                 "The state of step '" + step + "' cannot be restored: " + status.error().message};
+  }
+  return {};
+}
+/// The same for each row of `cursor`, which stands before its first.
 template <class Load>
 Status restore_rows(RowCursor& cursor, const std::string& step, Load&& load) {
   WEIR_TRY(cursor.seek(""));
-  for (; cursor.valid();) {
-    ByteReader reader(cursor.key());
-    const std::uint64_t hash = reader.big_endian64();
-    if (reader.failed()) return restore_detail::damaged_row(step);
-    if (Status status = load(StoredRow{hash, reader.rest(), cursor.value()}); !status.ok()) {
-      return Error{status.error().code, "The state of step '" + step +
-                                            "' cannot be restored: " + status.error().message};
-    }
+  while (cursor.valid()) {
+    WEIR_TRY(restore_row(cursor, step, load));
     WEIR_TRY(cursor.next());
   }
   return {};
@@ -82,8 +81,7 @@ class KeyedRowLoader {
     if (hash_key(key) != row.hash) {
       return restore_detail::damaged_row("a key does not hash to its row; has its type changed?");
     }
-    bool created = false;
-    auto& entry = table.upsert(row.hash, key, created);
+    auto& entry = table.place(row.hash, key);
     if (collection.empty()) return load_main(table, entry, row.value);
     return load_element(entry, collection, reader.rest(), row.value);
   }

@@ -11,21 +11,28 @@
 // swapping the roles of two bits; `snapshot_slice` writes frozen entries as the sweep meets them,
 // and `touch`, called before every change, first writes the entry if the sweep has not reached it.
 //
-// Invariant: an entry is written at most once a snapshot, as it was at the barrier.
-// References to entries hold until the next `upsert` or `erase`. Used by one task thread.
+// With a memory budget the table becomes a cache over the runs of its state (keyed_cold.h): entries
+// that runs hold as they are leave memory, and come back when their hash is asked for.
+//
+// Invariants: an entry is written at most once a snapshot, as it was at the barrier. Of the keys
+// with one hash all are in memory, or none is.
+// References to entries hold until the next `upsert`, `find`, `for_hash` or `erase`. Used by one
+// task thread.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <new>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "weir/base/codec.h"
+#include "weir/runtime/cold_rows.h"
 #include "weir/runtime/keyed_entry.h"
+#include "weir/runtime/keyed_rows.h"
 #include "weir/runtime/row_buffer.h"
 #include "weir/runtime/slot_geometry.h"
 #include "weir/runtime/slot_memory.h"
@@ -89,7 +96,12 @@ class KeyedTable {
 
   /// The entry of `key`, or null.
   Entry* find(std::uint64_t hash, const K& key) {
-    const std::size_t i = locate(hash, key);
+    std::size_t i = locate(hash, key);
+    if (matches(i, hash, key)) return slots_ + i;
+    if (!is_partial()) [[likely]]
+      return nullptr;
+    thaw(hash);
+    i = locate(hash, key);
     return matches(i, hash, key) ? slots_ + i : nullptr;
   }
 
@@ -99,17 +111,18 @@ class KeyedTable {
     created = !matches(i, hash, key);
     if (!created) [[likely]]
       return slots_[i];
-    if (size_ >= limit_) {
-      grow();
-      i = locate(hash, key);
+    if (is_partial()) [[unlikely]] {
+      thaw(hash);
+      i = locate(hash, key);  // whatever it did, others may have moved
+      created = !matches(i, hash, key);
+      if (!created) return slots_[i];
     }
-    while (!open_slot(i)) {
-      grow();
-      i = locate(hash, key);
-    }
-    ::new (static_cast<void*>(slots_ + i)) Entry(hash, key);
-    ++size_;
-    return slots_[i];
+    return insert(i, hash, key);
+  }
+  /// The same without a look into the runs, for what comes from there.
+  Entry& place(std::uint64_t hash, const K& key) {
+    const std::size_t i = locate(hash, key);
+    return matches(i, hash, key) ? slots_[i] : insert(i, hash, key);
   }
 
   /// Must be called before each change of `entry`'s state or extras.
@@ -123,6 +136,10 @@ class KeyedTable {
   void erase(Entry& entry) {
     if (entry.extras.marked(frozen_mark_)) write_entry(entry, frozen_rows_);
     write_tombstones(entry);
+    forget(entry);
+  }
+  /// Lets an entry go as if it had never been here.
+  void forget(Entry& entry) {
     std::size_t i = static_cast<std::size_t>(&entry - slots_);
     entry.~Entry();
     --size_;
@@ -139,14 +156,13 @@ class KeyedTable {
   /// insert; it may erase the entry if it then returns false.
   template <class Visit>
   void for_hash(std::uint64_t hash, Visit&& visit) {
-    std::size_t i = home_of(hash);
-    while (used(i) && slots_[i].hash < hash) ++i;
-    for (; used(i) && slots_[i].hash == hash; ++i) {
+    thaw(hash);
+    for (std::size_t i = first_slot_of(hash); used(i) && slots_[i].hash == hash; ++i) {
       if (!visit(slots_[i])) return;
     }
   }
 
-  /// Calls `visit(entry)` for all entries in the order of hashes.
+  /// Calls `visit(entry)` for all entries that are in memory, in the order of hashes.
   template <class Visit>
   void for_each(Visit&& visit) {
     for_each_slot(visit);
@@ -167,19 +183,35 @@ class KeyedTable {
   /// `test(entry)` is true.
   template <class Test>
   bool erase_if(std::uint64_t& cursor, std::uint64_t last, std::size_t budget, Test&& test) {
-    SweepPace pace(budget);
-    std::size_t i = first_slot_from(cursor);
-    while (i < slot_count_) {
-      if (used(i) && slots_[i].hash > last) return true;
-      if (pause_at(i, pace, cursor)) return cursor > last;
-      pace.step(used(i) ? &slots_[i].hash : nullptr);
-      if (used(i) && test(slots_[i]))
-        erase(slots_[i]);  // another entry may take its slot
-      else
-        ++i;
-    }
-    return true;
+    if (is_partial()) return erase_cold_if(cursor, last, budget, test);
+    return erase_resident_if(cursor, last, budget, test);
   }
+
+  // ---- with a memory budget, see keyed_cold.h ---------------------------------------------------
+  /// Puts a stored row into its place in a table.
+  using LoadRow = std::function<Status(KeyedTable&, const StoredRow&)>;
+  /// From now on the table keeps to about `bytes` of memory. The runs that `set_runs` named hold
+  /// all that it has had before.
+  /// `reloaded` is called for each entry that comes back.
+  void limit_memory(std::uint64_t bytes, LoadRow load_row, std::function<void(Entry&)> reloaded);
+  /// All is in the runs, and comes into memory as it is asked for. The table is empty.
+  void begin_cold() { cold_->partial = true; }
+  /// Whether some of the state may be in the runs alone.
+  bool is_partial() const { return cold_ != nullptr && cold_->partial; }
+  /// The runs of the state have changed. `all_stored`: they hold every snapshot so far.
+  void set_runs(const std::vector<std::shared_ptr<RunLookup>>& oldest_first, bool all_stored);
+  /// Most of what is in memory has changed and cannot leave before the next snapshot.
+  bool wants_snapshot() const { return cold_ != nullptr && cold_->wants_snapshot; }
+  /// Nearly all slots are taken by what cannot leave yet.
+  bool is_full() const { return cold_ != nullptr && cold_->full; }
+  /// Brings what a batch will ask for into memory, look-ups overlapping each other.
+  void thaw(const std::uint64_t* hashes, std::size_t count);
+  /// Lets all entries go as if they had never been here.
+  void forget_all();
+  /// Calls `visit(entry)` for each entry that the rows of `cursor` make, one at a time and not in
+  /// this table.
+  template <class Visit>
+  Status visit_rows(RowCursor& rows, Visit&& visit) const;
 
   /// Freezes what has changed since the last snapshot. The last snapshot must have been finished.
   void begin_snapshot() {
@@ -189,19 +221,22 @@ class KeyedTable {
     tombstones_ = RowBuffer();
     snapshotting_ = true;
     cursor_ = 0;
+    if (cold_ != nullptr) begin_cold_snapshot();
   }
-  /// Writes up to about `budget` frozen entries; true when the snapshot is whole, and then `rows`
-  /// has it.
+  /// Writes up to about `budget` frozen entries; true when the snapshot is whole. Then, and
+  /// whenever a piece of it has come together, `rows`, which is empty, gets that.
   bool snapshot_slice(RowBuffer& rows, std::size_t budget) {
     if (!snapshotting_) return true;
     SweepPace pace(budget);
     for (std::size_t i = first_slot_from(cursor_); i < slot_count_; ++i) {
-      if (pause_at(i, pace, cursor_)) return false;
+      if (pause_at(i, pace, cursor_)) {
+        if (frozen_rows_.size_bytes() >= piece_bytes()) rows = std::exchange(frozen_rows_, {});
+        return false;
+      }
       pace.step(used(i) ? &slots_[i].hash : nullptr);
       if (used(i) && slots_[i].extras.marked(frozen_mark_)) write_entry(slots_[i], frozen_rows_);
     }
-    rows = std::move(frozen_rows_);
-    frozen_rows_ = RowBuffer();
+    rows = std::exchange(frozen_rows_, {});
     snapshotting_ = false;
     return true;
   }
@@ -217,11 +252,32 @@ class KeyedTable {
   void mark_stored(Entry& entry) { entry.extras.mark(kStored); }
 
  private:
-  static constexpr std::size_t kMinCapacity = 64;
-  static constexpr std::size_t kTail = 64;  // slots behind the last home, for its cluster
-  static constexpr unsigned kUsed = 1, kMarkA = 2, kMarkB = 4, kStored = 8;
+  static constexpr std::size_t kMinCapacity = 64, kLeastCapacity = 16;  // with a budget
+  /// Slots behind the last home, for its cluster.
+  static std::size_t tail_of(std::size_t capacity) {
+    return std::clamp<std::size_t>(capacity / 1024, 64, 4096);
+  }
+  static constexpr std::uintptr_t kUsed = 1, kMarkA = 2, kMarkB = 4, kStored = 8;
+  static constexpr std::uintptr_t kCold = ExtrasPointer::kHighMark;  // not written since looked at
 
   bool used(std::size_t i) const { return slots_[i].extras.marked(kUsed); }
+
+  template <class Test>
+  bool erase_resident_if(std::uint64_t& cursor, std::uint64_t last, std::size_t budget,
+                         Test& test) {
+    SweepPace pace(budget);
+    std::size_t i = first_slot_from(cursor);
+    while (i < slot_count_) {
+      if (used(i) && slots_[i].hash > last) return true;
+      if (pause_at(i, pace, cursor)) return cursor > last;
+      pace.step(used(i) ? &slots_[i].hash : nullptr);
+      if (used(i) && test(slots_[i]))
+        erase(slots_[i]);  // another entry may take its slot
+      else
+        ++i;
+    }
+    return true;
+  }
 
   std::size_t home_of(std::uint64_t hash) const { return geometry_.home_of(hash); }
   /// The first slot that may have an entry with hash `cursor` or a greater one.
@@ -242,27 +298,40 @@ class KeyedTable {
     }
     return geometry_.hash_of_home(i, cursor);
   }
+  std::size_t first_slot_of(std::uint64_t hash) const {
+    std::size_t i = home_of(hash);
+    while (used(i) && slots_[i].hash < hash) ++i;
+    return i;
+  }
+  bool is_resident(std::uint64_t hash) const {
+    const std::size_t i = first_slot_of(hash);
+    return used(i) && slots_[i].hash == hash;
+  }
   bool matches(std::size_t i, std::uint64_t hash, const K& key) const {
     return used(i) && slots_[i].hash == hash && slots_[i].key_.is(key);
   }
   /// The place of `key`, or where it would be inserted.
   std::size_t locate(std::uint64_t hash, const K& key) const {
-    std::size_t i = home_of(hash);
-    while (used(i) && slots_[i].hash < hash) ++i;
+    std::size_t i = first_slot_of(hash);
     while (used(i) && slots_[i].hash == hash && !slots_[i].key_.is(key)) ++i;
     return i;
   }
-  /// Makes room at `i` by moving its cluster up; false when the tail is full.
-  bool open_slot(std::size_t i) {
-    std::size_t end = i;
-    while (used(end)) ++end;
-    if (end + 1 >= slot_count_) return false;  // the last slot stays empty as a stop
-    for (std::size_t j = end; j > i; --j) {
-      ::new (static_cast<void*>(slots_ + j)) Entry(std::move(slots_[j - 1]));
-      slots_[j - 1].~Entry();
+  /// Makes an entry at `i`, where `key` belongs.
+  Entry& insert(std::size_t i, std::uint64_t hash, const K& key) {
+    if (size_ >= limit_) [[unlikely]] {
+      make_room();
+      i = locate(hash, key);
     }
-    return true;
+    while (!open_slot(i)) {
+      grow(cold_ == nullptr ? capacity_ / 2 * 3 : capacity_ / 16 * 17);
+      i = locate(hash, key);
+    }
+    ::new (static_cast<void*>(slots_ + i)) Entry(hash, key);
+    ++size_;
+    return slots_[i];
   }
+  /// Makes room at `i` by moving its cluster up; false when the tail is full.
+  bool open_slot(std::size_t i);
 
   static std::size_t slot_bytes(std::size_t count) { return count * sizeof(Entry); }
   void allocate(std::size_t capacity) {
@@ -273,37 +342,19 @@ class KeyedTable {
   void set_capacity(std::size_t capacity) {
     capacity_ = capacity;
     geometry_.set_capacity(capacity);
-    slot_count_ = capacity + kTail;
+    slot_count_ = capacity + tail_of(capacity);
     limit_ = capacity / 16 * 11;
   }
-  void grow() {
-    Entry* const old_slots = slots_;
-    const std::size_t old_count = slot_count_;
-    std::size_t capacity = capacity_;
-    do {
-      capacity = capacity / 2 * 3;
-      set_capacity(capacity);
-    } while (!tail_suffices(old_slots, old_count));
-    if (memory_.extend(slot_bytes(slot_count_))) {
-      raise_all(old_count);
-      place_all(slots_ + slot_count_ - size_);
-      return;
-    }
-    const SlotMemory old = std::move(memory_);
-    allocate(capacity);
-    std::size_t next = 0;
-    for (std::size_t i = 0; i < old_count; ++i) {
-      if (old_slots[i].extras.marked(kUsed)) next = move_to_place(old_slots[i], next);
-    }
+  void make_room() {
+    if (cold_ == nullptr)
+      grow(capacity_ / 2 * 3);
+    else
+      make_room_within_budget();
   }
+  /// To at least `capacity`.
+  void grow(std::size_t capacity);
   /// All entries find a slot under the new capacity.
-  bool tail_suffices(const Entry* from, std::size_t count) const {
-    std::size_t next = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      if (from[i].extras.marked(kUsed)) next = std::max(next, home_of(from[i].hash)) + 1;
-    }
-    return next + 1 < slot_count_;
-  }
+  bool tail_suffices(const Entry* from, std::size_t count) const;
   /// Moves the entry at `from` to its place, at least `next`, of which the slot is empty unless it
   /// is `from` itself; returns the slot behind it.
   std::size_t move_to_place(Entry& from, std::size_t next) {
@@ -317,20 +368,10 @@ class KeyedTable {
     std::memset(static_cast<void*>(&from), 0, sizeof(Entry));
   }
   /// Moves all entries of the first `count` slots, in their order, to the last slots.
-  void raise_all(std::size_t count) {
-    Entry* top = slots_ + slot_count_;
-    for (std::size_t i = count; i-- > 0;) {
-      if (used(i)) move_entry(slots_[i], --top);
-    }
-  }
+  void raise_all(std::size_t count);
   /// Moves them from there to their places. None lies behind where it comes from: as many slots as
   /// entries follow each of them in both.
-  void place_all(Entry* from) {
-    std::size_t next = 0;
-    for (Entry* const end = slots_ + slot_count_; from != end; ++from) {
-      next = move_to_place(*from, next);
-    }
-  }
+  void place_all(Entry* from);
   template <class Visit>
   void for_each_slot(Visit&& visit) {
     for (std::size_t i = 0; i < slot_count_; ++i) {
@@ -338,53 +379,35 @@ class KeyedTable {
     }
   }
 
+  // ---- defined in keyed_cold.h ------------------------------------------------------------------
+  void thaw(std::uint64_t hash) {
+    if (is_partial()) [[unlikely]]
+      load_missing(hash);
+  }
+  void load_missing(std::uint64_t hash);
+  void make_room_within_budget();
+  std::size_t piece_bytes() const;
+  std::size_t most_capacity() const;
+  std::size_t evict(std::size_t wanted);
+  bool may_leave(const Entry& entry) const;
+  bool shares_hash(std::size_t i, std::size_t next) const;
+  void begin_cold_snapshot();
+  void measure_heap();
+  template <class Test>
+  bool erase_cold_if(std::uint64_t& cursor, std::uint64_t last, std::size_t budget, Test& test);
+  template <class Visit>
+  Status visit_group(RowCursor& rows, std::uint64_t hash, KeyedTable& scratch, Visit& visit) const;
+
   /// Appends the changed rows of `entry`, main row and collections, and clears its frozen mark.
   void write_entry(Entry& entry, RowBuffer& rows) {
-    entry.extras.unmark(frozen_mark_);
+    entry.extras.unmark(frozen_mark_ | kCold);
     entry.extras.mark(kStored);
-    begin_row(rows, entry, "");
-    rows.key_done();
-    ByteWriter value(rows.bytes());
-    encode_extras(value, entry.extras.get());
-    encode(value, Parts::main(entry.value()));
-    rows.row_done();
-    Parts::for_each_collection(entry.value(), [&](const char* name, auto& collection) {
-      collection.take_changes(
-          [&](auto&& write_key, auto&& write_value) {
-            begin_row(rows, entry, name);
-            ByteWriter w(rows.bytes());
-            write_key(w);
-            rows.key_done();
-            ByteWriter v(rows.bytes());
-            write_value(v);
-            rows.row_done();
-          },
-          [&](std::string_view row_key) {
-            begin_row(rows, entry, name);
-            rows.bytes().append(row_key);
-            rows.tombstone_done();
-          });
-    });
+    KeyedRows<S>::write(entry, rows);
   }
   void write_tombstones(Entry& entry) {
-    if (entry.extras.marked(kStored)) {
-      begin_row(tombstones_, entry, "");
-      tombstones_.tombstone_done();
-    }
-    Parts::for_each_collection(entry.value(), [&](const char* name, auto& collection) {
-      collection.take_all_stored([&](std::string_view row_key) {
-        begin_row(tombstones_, entry, name);
-        tombstones_.bytes().append(row_key);
-        tombstones_.tombstone_done();
-      });
-    });
-  }
-  /// row key = hash, key (both made here), name of the collection (empty for the main row), its key
-  void begin_row(RowBuffer& rows, Entry& entry, const char* collection) {
-    rows.begin(entry.hash);
-    ByteWriter w(rows.bytes());
-    encode(w, entry.key());
-    w.string(collection);
+    const bool stored = entry.extras.marked(kStored);
+    KeyedRows<S>::write_tombstones(entry, stored, tombstones_);
+    if (cold_ != nullptr && stored) cold_->erased.insert(entry.hash);
   }
 
   SlotGeometry geometry_;
@@ -393,9 +416,16 @@ class KeyedTable {
   std::size_t capacity_ = 0, slot_count_ = 0, limit_ = 0, size_ = 0;
   unsigned changed_mark_ = kMarkA, frozen_mark_ = kMarkB;
   bool snapshotting_ = false;
-  std::uint64_t cursor_ = 0;  // the sweep has written all frozen entries with smaller hashes
-  RowBuffer frozen_rows_;     // of the snapshot under way
-  RowBuffer tombstones_;      // since the last barrier
+  std::uint64_t cursor_ = 0;         // the sweep has written all frozen entries with smaller hashes
+  RowBuffer frozen_rows_;            // of the snapshot under way
+  RowBuffer tombstones_;             // since the last barrier
+  std::unique_ptr<ColdState> cold_;  // with a memory budget only
+  LoadRow load_row_;
+  std::function<void(Entry&)> reloaded_;
+  std::vector<std::uint64_t> missing_;  // of the batch at hand
 };
 
 }  // namespace weir
+
+#include "weir/runtime/keyed_cold.h"
+#include "weir/runtime/keyed_slots.h"

@@ -18,6 +18,7 @@
 #include "weir/base/time.h"
 #include "weir/checkpoint/manifest.h"
 #include "weir/checkpoint/run.h"
+#include "weir/checkpoint/run_lookup.h"
 #include "weir/runtime/batch.h"
 #include "weir/runtime/dead_letter.h"
 #include "weir/runtime/environment.h"
@@ -81,6 +82,7 @@ struct OperatorContext {
   std::uint32_t parallelism = 1;
   KeyRange keys;
   std::uint64_t first_checkpoint = 1;
+  std::uint64_t state_budget_bytes = 0;  ///< memory for keyed state; 0: all that it needs
   bool restored = false;
   EventTime watermark = kBeginningOfTime;  ///< what this operator has been advanced to
   std::vector<OutputPort> outputs;
@@ -104,6 +106,9 @@ struct SnapshotRequest {
   std::vector<std::function<Status()>> durable;  ///< filled by the operator; run on an I/O thread
 };
 
+/// The runs of a keyed state, opened for look-ups, oldest first.
+using StateRuns = std::vector<std::shared_ptr<RunLookup>>;
+
 /// What an operator restores from.
 struct RestoreRequest {
   /// Items of the subtasks whose items fall to this one.
@@ -115,6 +120,11 @@ struct RestoreRequest {
   /// The next snapshot must hold all rows, because the stored ones were not written by this
   /// subtask.
   bool rewrite = false;
+  std::uint64_t most_rows = 0;  ///< that `rows` may give
+  StateRuns runs;               ///< with a memory budget: what `rows` reads, unless `rewrite`
+  /// Writes the rows of this subtask as a run of its own, for a state that is not read into memory:
+  /// then no rewriting is left to do.
+  std::function<Result<StateRuns>(const std::function<Status(RunWriter&)>& fill)> write_run;
 };
 
 class Operator {
@@ -143,10 +153,18 @@ class Operator {
 
   /// At the barrier: fills in items and freezes keyed state. Must take microseconds.
   virtual Status snapshot(SnapshotRequest&) { return {}; }
-  /// Writes a slice of the frozen keyed state; false when there is more.
+  /// Takes a slice of the frozen keyed state; false when there is more. Whenever some rows have
+  /// come together, and at the end, they are put into the buffer, which is empty.
   virtual bool snapshot_slice(RowBuffer&) { return true; }
   /// True when the operator has rows in checkpoints.
   virtual bool has_keyed_state() const { return false; }
+  /// With a memory budget: the runs of the state have changed. `all_stored`: they hold all rows of
+  /// all snapshots so far.
+  virtual void on_runs_changed(const StateRuns&, bool /*all_stored*/) {}
+  /// Its memory is full of changes that only a checkpoint can let go.
+  virtual bool wants_checkpoint() const { return false; }
+  /// Takes no more records gladly before the snapshot on its way to disk has been written.
+  virtual bool is_full() const { return false; }
   /// A checkpoint is complete, and with it all before. May skip ids, may never come.
   virtual void on_complete(CheckpointId) {}
   /// True when nothing more happens on its own: no commit is under way.

@@ -16,12 +16,6 @@ void RowBuffer::add_tombstone(std::string_view key) {
   tombstone_done();
 }
 
-std::size_t RowBuffer::size_bytes() const {
-  std::size_t sum = rows_.size() * sizeof(Row);
-  for (const Chunk& chunk : chunks_) sum += chunk.bytes.size();
-  return sum;
-}
-
 Status RowBuffer::write_to(RunWriter& writer) {
   const auto less = [this](const Row& a, const Row& b) {
     if (a.hash != b.hash) return a.hash < b.hash;

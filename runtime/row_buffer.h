@@ -48,7 +48,10 @@ class RowBuffer {
 
   std::size_t rows() const { return rows_.size(); }
   bool empty() const { return rows_.empty(); }
-  std::size_t size_bytes() const;
+  /// Memory that it holds, about.
+  std::size_t size_bytes() const {
+    return chunks_.size() * kChunkBytes + rows_.size() * sizeof(Row);
+  }
 
   /// Sorts the rows and writes them. Of a tombstone and a row with the same key the row wins: the
   /// key was made anew after its removal. The buffer stays as it is, so a failed write can be

@@ -42,7 +42,10 @@ struct RunOptions {
   bool replay_only = false;          ///< do not read sources; for replaying dead letters
   unsigned max_restarts = 10;  ///< in a row without a checkpoint between, for retryable failures
   std::string job_version;     ///< build id of the library
-  Duration batch_timeout{2};   ///< how long a record may wait for its batch to fill
+  /// Memory for the keyed state of all steps together, in bytes; 0: all that it needs. What does
+  /// not fit stays in the state folder's files and is read back when its key is met.
+  std::uint64_t memory_bytes = 0;
+  Duration batch_timeout{2};  ///< how long a record may wait for its batch to fill
 };
 
 /// How the job stands.

@@ -58,7 +58,8 @@ struct SimulationOptions {
   bool allow_dropped_state = false;
   bool replay_only = false;
   std::size_t channel_capacity = 4;
-  double channel_full = 0.2;  ///< how often a channel with room says that it has none
+  std::uint64_t memory_bytes = 0;  ///< for keyed state; 0: no limit
+  double channel_full = 0.2;       ///< how often a channel with room says that it has none
   /// Wall time passes while the job runs. When false only the owner of the clock moves it.
   bool wall_runs = true;
 };

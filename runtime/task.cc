@@ -14,6 +14,12 @@ namespace {
 
 /// Why the exception being handled ends the attempt.
 Error left_an_operator() {
+  try {
+    throw;
+  } catch (const StateFailure& failure) {
+    return failure.error;
+  } catch (...) {
+  }
   return {ErrorCode::user_code, "An exception left an operator: " + current_exception_text()};
 }
 
@@ -77,12 +83,17 @@ Task::Step Task::step_once() {
   if (Status status = run_mailbox(progressed); !status.ok()) return fail(status.error());
   if (stopping_) return Step::done;
   if (!drain_outputs()) return progressed ? Step::progress : Step::blocked;
-  if (snapshot_ && snapshot_slice()) progressed = true;
+  if (snapshot_ && snapshot_slice(/*may_wait=*/true)) progressed = true;
   if (advancing_ < nodes_.size()) {
     advance();
     return Step::progress;
   }
+  if (waits_for_disk(env_.clock->steady_now())) {
+    flush_outputs();
+    return progressed || (snapshot_ && !slices_wait_) ? Step::progress : Step::idle;
+  }
   const Step result = source_ != nullptr ? poll_source() : take_input();
+  ask_for_checkpoint();
   if (result == Step::done) return result;
   if (result == Step::idle) {
     flush_outputs();
@@ -95,6 +106,9 @@ Task::Step Task::step_once() {
 
 std::optional<std::chrono::nanoseconds> Task::wants_step_in() {
   using std::chrono::milliseconds;
+  if (advancing_ == nodes_.size() && holding_ && (!snapshot_ || slices_wait_)) {
+    return milliseconds(5);
+  }
   if (snapshot_ || advancing_ < nodes_.size()) return std::chrono::nanoseconds(0);
   if (source_ != nullptr && !drained_ && !sources_paused_ && !last_barrier_) return milliseconds(1);
   for (const auto& node : nodes_) {

@@ -49,6 +49,8 @@ class TaskListener {
   virtual void checkpoint_done(TaskId task, CheckpointId id, std::vector<StepPart> parts,
                                std::vector<std::string> obsolete_files) = 0;
   virtual void checkpoint_declined(TaskId task, CheckpointId id, Error why) = 0;
+  /// A checkpoint is wanted soon, so that memory can be given back.
+  virtual void checkpoint_wanted(TaskId task) = 0;
   /// All input has ended, all timers have fired; only a last checkpoint is left to do.
   virtual void task_drained(TaskId task) = 0;
   virtual void task_failed(TaskId task, Error why) = 0;
@@ -65,7 +67,8 @@ struct TaskSetup {
   std::string job, run_id, attempt_name, job_version;
   std::string runs_folder;
   std::uint64_t first_checkpoint = 1;
-  Duration batch_timeout{2};  ///< how long a record may wait in an open batch
+  Duration batch_timeout{2};             ///< how long a record may wait in an open batch
+  std::uint64_t state_budget_bytes = 0;  ///< memory for the keyed state of a step; 0: no limit
 };
 
 /// How the state of one step in this subtask is restored.
@@ -151,10 +154,13 @@ class Task final : public TaskServices {
  private:
   struct Node;
   struct Input;
+  struct SnapshotPart;
   struct SnapshotJob;
 
   Node& node(StepId step);
   Node* find(const std::string& step);
+  Status prepare_cold_restore(Node& node, const StepRestore& from, RestoreRequest& request,
+                              Storage& storage);
   Step fail(Error error);
   Status run_mailbox(bool& progressed);
   Step step_once();
@@ -166,11 +172,15 @@ class Task final : public TaskServices {
   void deliver(Input& input, ChannelElement& element);
   void on_barrier(Input& input, ChannelElement& element);
   void begin_checkpoint(CheckpointId id, bool last);
-  bool snapshot_slice();
+  bool snapshot_slice(bool may_wait);
+  bool waits_for_disk(SteadyTime now);
+  void write_piece(SnapshotPart& part);
   void write_snapshot();
   void write_next();
   Status snapshot_written(SnapshotJob& job);
   void start_merges();
+  void runs_changed(Node& node);
+  void ask_for_checkpoint();
   void flush_outputs();
   bool drain_outputs();
   void idle_work(SteadyTime now);
@@ -206,10 +216,15 @@ class Task final : public TaskServices {
   CheckpointId aligning_ = 0;
   SteadyTime last_flush_{}, last_idle_work_{};
 
-  std::unique_ptr<SnapshotJob> snapshot_;  // the one whose rows are still in tables
+  std::shared_ptr<SnapshotJob> snapshot_;  // the one whose rows are still in tables
+  bool piece_out_ = false;                 // an I/O thread writes a piece of it
+  bool slices_wait_ = false;               // for that
   // Shared with the I/O thread that writes the first of them.
   std::deque<std::shared_ptr<SnapshotJob>> to_write_;
   std::optional<std::pair<CheckpointId, bool>> pending_trigger_;
+  bool checkpoint_wanted_ = false;  // asked for since the last barrier
+  bool holding_ = false;            // takes no input: a step's memory is full
+  SteadyTime last_reluctant_{};     // when it took some all the same
   // Files that nothing needs any more, until a checkpoint tells the coordinator.
   std::vector<std::string> obsolete_files_;
   int async_ = 0;

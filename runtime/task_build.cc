@@ -61,6 +61,7 @@ void Task::add_operator(const GraphStep& step) {
   context.parallelism = setup_.parallelism;
   context.keys = key_range_of(setup_.subtask, setup_.parallelism, setup_.max_parallelism);
   context.first_checkpoint = setup_.first_checkpoint;
+  context.state_budget_bytes = setup_.state_budget_bytes;
   context.outputs.resize(step.outputs.size());
   context.dead_letters = node->letters.get();
   context.metrics = &node->metrics;
@@ -178,6 +179,33 @@ Result<std::unique_ptr<RowCursor>> open_slice(Storage& storage, const std::strin
 
 }  // namespace
 
+/// With a memory budget the operator may leave its rows in runs of its own.
+Status Task::prepare_cold_restore(Node& node, const StepRestore& from, RestoreRequest& request,
+                                  Storage& storage) {
+  for (const RestoreSlice& slice : from.slices) {
+    for (const RunInfo& run : slice.runs) request.most_rows += run.rows;
+  }
+  if (setup_.state_budget_bytes == 0) return {};
+  for (const RunInfo& run : node.runs.runs()) {
+    WEIR_ASSIGN(std::shared_ptr<RunLookup> opened,
+                RunLookup::open(storage, setup_.runs_folder, run));
+    request.runs.push_back(opened);
+    node.lookups[run.file] = std::move(opened);
+  }
+  request.write_run = [this, &node, &storage, rows = request.most_rows](
+                          const std::function<Status(RunWriter&)>& fill) -> Result<StateRuns> {
+    const std::string file = state_file_name(node.step->name, setup_.subtask, 0,
+                                             setup_.attempt_name, node.next_file++, "restored");
+    WEIR_ASSIGN(RunInfo run, write_run(storage, setup_.runs_folder, file, rows, fill));
+    WEIR_ASSIGN(std::shared_ptr<RunLookup> opened,
+                RunLookup::open(storage, setup_.runs_folder, run));
+    node.lookups[file] = opened;
+    node.runs.restore({std::move(run)});
+    return StateRuns{std::move(opened)};
+  };
+  return {};
+}
+
 Status Task::restore(StepRestore& from, Storage& storage) {
   Node* node = find(from.step);
   WEIR_CHECK(node != nullptr, "state for a step not here");
@@ -196,11 +224,11 @@ Status Task::restore(StepRestore& from, Storage& storage) {
       slices.push_back(std::move(cursor));
     }
     request.rows = merge_cursors(std::move(slices), true);
-    node->rewrite = request.rewrite;
     if (!request.rewrite) node->runs.restore(from.own_runs);
+    WEIR_TRY(prepare_cold_restore(*node, from, request, storage));
   }
   WEIR_TRY(node->op->restore(request));
-  if (request.rewrite) node->rewrite = true;
+  node->rewrite = request.rewrite;
   // Aligned sources look at it to see how far each has got, before anything moves again.
   node->metrics.watermark_ms = to_millis(from.watermark);
   if (nodes_[0].get() == node) watermark_ = target_watermark_ = from.watermark;

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "weir/runtime/cold_rows.h"
+#include "weir/runtime/snapshot_files.h"
 #include "weir/runtime/task.h"
 
 namespace weir {
@@ -26,6 +28,9 @@ struct Task::Node {
   std::string items_file;  // of the last checkpoint; the next one does without it
   bool rewrite = false;    // the next snapshot holds all rows: forget the runs before it
   std::uint64_t next_file = 0;
+  int snapshots_out = 0;  // begun and not written yet
+  // With a memory budget: those of `runs`, opened for look-ups, by file.
+  std::map<std::string, std::shared_ptr<RunLookup>, std::less<>> lookups;
 };
 
 /// One input channel of the first operator.
@@ -38,33 +43,26 @@ struct Task::Input {
   bool at_barrier = false;  // blocked until the others have the barrier too
 };
 
+/// What one operator puts into a checkpoint.
+struct Task::SnapshotPart {
+  Node* node = nullptr;
+  bool rows_done = false;  // the table has given all
+  bool rewrite = false;
+  std::vector<RowBuffer> rows;  // not written yet, oldest first
+  std::vector<StateItem> items;
+  std::vector<DeadLetter> letters;
+  std::vector<std::string> removed_letters;
+  StepPart result;
+  std::vector<WrittenRun> written;  // of rows, as far as it went, oldest first
+};
+
 /// A checkpoint of this task between its barrier and its acknowledgement.
 struct Task::SnapshotJob {
-  struct Part {
-    Node* node = nullptr;
-    bool rows_done = false;
-    bool rewrite = false;
-    std::vector<RowBuffer> rows;  // oldest first
-    std::vector<StateItem> items;
-    std::vector<DeadLetter> letters;
-    std::vector<std::string> removed_letters;
-    StepPart result;
-    std::vector<RunInfo> written;  // of rows, as far as it went
-  };
   CheckpointId id = 0;
   bool last = false;
-  std::vector<Part> parts;
+  std::vector<SnapshotPart> parts;
   std::vector<std::function<Status()>> durable;
   Status status;
 };
-
-/// Writes one run with `fill`, an expression of type Status on a RunWriter; `keys` as there.
-template <class Fill>
-Result<RunInfo> write_run(Storage& storage, const std::string& folder, const std::string& file,
-                          std::uint64_t keys, Fill&& fill) {
-  WEIR_ASSIGN(auto writer, RunWriter::create(storage, folder, file, keys));
-  WEIR_TRY(fill(*writer));
-  return writer->finish();
-}
 
 }  // namespace weir

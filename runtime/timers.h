@@ -90,8 +90,9 @@ struct alignas(16) KeyExtras {
   bool empty() const { return timers.empty() && expires_ms == INT64_MAX && parked == 0; }
 };
 
-/// Owns a KeyExtras or nothing, and keeps four marks of the table in the low bits of the pointer,
-/// so that an entry stays small. All zero bytes are an empty one.
+/// Owns a KeyExtras or nothing, and keeps marks of the table in the pointer, so that an entry stays
+/// small: four in its low bits and one in a high bit, which no address of a process uses. All zero
+/// bytes are an empty one.
 class ExtrasPointer {
  public:
   ExtrasPointer() = default;
@@ -108,12 +109,13 @@ class ExtrasPointer {
     return *get();
   }
 
-  bool marked(unsigned mark) const { return (bits_ & mark) != 0; }
-  void mark(unsigned mark) { bits_ |= mark; }
-  void unmark(unsigned mark) { bits_ &= ~static_cast<std::uintptr_t>(mark); }
+  static constexpr std::uintptr_t kHighMark = std::uintptr_t{1} << 62;
+  bool marked(std::uintptr_t marks) const { return (bits_ & marks) != 0; }
+  void mark(std::uintptr_t mark) { bits_ |= mark; }
+  void unmark(std::uintptr_t mark) { bits_ &= ~mark; }
 
  private:
-  static constexpr std::uintptr_t kMarks = 15;
+  static constexpr std::uintptr_t kMarks = 15 | kHighMark;
   std::uintptr_t bits_ = 0;
 };
 static_assert(alignof(KeyExtras) == 16, "four marks need four free bits");

@@ -76,6 +76,15 @@ TEST(Args, ReadsDurations) {
   EXPECT_EQ(duration("10s").value(), Duration(10'000));
   EXPECT_FALSE(duration("10").ok());
   EXPECT_FALSE(duration("0s").ok());
+  const auto bytes = [](const char* text) {
+    return parse({"f", "--parallelism", text})->bytes("parallelism", 1);
+  };
+  EXPECT_EQ(bytes("512MB").value(), 512'000'000u);
+  EXPECT_EQ(bytes("4GiB").value(), std::uint64_t{4} << 30);
+  EXPECT_EQ(bytes("100").value(), 100u);
+  for (const char* bad : {"", "0", "4 GB", "GB", "-1", "4XB", "99999999999GiB", "1.5GB"}) {
+    EXPECT_FALSE(bytes(bad).ok()) << bad;
+  }
 }
 
 TEST(Args, WhatIsAddedBeforeLoses) {

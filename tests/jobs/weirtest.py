@@ -100,6 +100,10 @@ class Case:
         for key, value in settings.items():
             command += ["--set", "%s=%s" % (key, value)]
         command += ["--state", run.state, "--parallelism", str(parallelism)]
+        # Now and then so little memory that most of the state stays on disk.
+        memory = random.choice([None, None, "4kB", "100kB"])
+        if memory:
+            command += ["--memory", memory]
         command += ["--checkpoint-interval", interval]
         return command + (["--from", source] if source else [])
 

@@ -25,6 +25,7 @@ class Listener final : public TaskListener {
     done.push_back(id);
     last_parts = std::move(parts);
   }
+  void checkpoint_wanted(TaskId) override { ++wanted; }
   void checkpoint_declined(TaskId, CheckpointId id, Error why) override {
     declined.push_back(id);
     reason = why.message;
@@ -34,6 +35,7 @@ class Listener final : public TaskListener {
   void letter_done(const std::string&, const Status&) override {}
 
   std::vector<CheckpointId> done, declined;
+  int wanted = 0;
   std::vector<StepPart> last_parts;
   std::string reason;
   bool drained = false;

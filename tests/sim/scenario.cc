@@ -63,6 +63,7 @@ bool Scenario::start() {
   options.parallelism = 1 + static_cast<std::uint32_t>(random_.below(3));
   options.checkpoint_interval = Duration(10 + random_.below(200));
   options.channel_capacity = 1 + random_.below(6);
+  if (random_.chance(0.5)) options.memory_bytes = 1 + random_.below(12'000);
   options.channel_full = 0.4 * static_cast<double>(random_.below(100)) / 100;
   simulation_ = std::make_unique<Simulation>(job_, options, clock_, storage_);
   ++summary_.attempts;
