@@ -217,15 +217,6 @@ void KeyedTable<K, S>::measure_heap() {
   if (seen > 0) cold_->heap_per_entry = bytes / seen;
 }
 
-template <class K, class S>
-void KeyedTable<K, S>::forget_all() {
-  for_each_slot([](Entry& e) {
-    e.~Entry();
-    std::memset(static_cast<void*>(&e), 0, sizeof(Entry));
-  });
-  size_ = 0;
-}
-
 // ---- rows that stay where they are -----------------------------------------------------------
 
 /// Reads the rows of one hash into `scratch`, visits what they make, and empties it.
@@ -237,8 +228,7 @@ Status KeyedTable<K, S>::visit_group(RowCursor& rows, std::uint64_t hash, KeyedT
     WEIR_TRY(load_row_(scratch, {hash, rows.key().substr(sizeof(hash)), rows.value()}));
     WEIR_TRY(rows.next());
   }
-  scratch.for_each(visit);
-  scratch.forget_all();
+  scratch.visit_and_forget(hash, visit);
   return {};
 }
 

@@ -47,8 +47,11 @@ class KeyedOperator : public Operator {
       return restore_cold(request, loader);
     }
     if (budget > 0) table_->set_runs(request.runs, true);
-    WEIR_TRY(restore_rows(*request.rows, context_->step,
-                          [&](const StoredRow& row) { return loader.load(*table_, row); }));
+    std::size_t rows = 0;
+    WEIR_TRY(restore_rows(*request.rows, context_->step, [&](const StoredRow& row) {
+      if ((++rows & (kLooking - 1)) == 0) table_->expect(row.hash);
+      return loader.load(*table_, row);
+    }));
     table_->for_each([this](Entry& entry) { on_restored(entry); });
     request.rewrite |= loader.rewrite_needed();
     if (request.rewrite) table_->mark_all_changed();
@@ -81,7 +84,7 @@ class KeyedOperator : public Operator {
   bool is_full() const override { return table_->is_full(); }
 
  protected:
-  static constexpr std::size_t kSnapshotSlice = 2048, kRewriteSlice = 65536;
+  static constexpr std::size_t kSnapshotSlice = 2048, kRewriteSlice = 65536, kLooking = 256;
   static constexpr int kTimerSlice = 256;
   static constexpr std::size_t kAhead = 16, kTimersAhead = 16;
 
@@ -223,26 +226,26 @@ class KeyedOperator : public Operator {
   }
   /// Reads rows as they were written and writes them as they are now, some at a time.
   Status rewrite(RestoreRequest& request, Loader& loader, RunWriter& run) {
-    Table some(context_->keys.first, context_->keys.last);
+    RowBuffer written;
+    Table one(context_->keys.first, context_->keys.last);
     RowCursor& rows = *request.rows;
     WEIR_TRY(rows.seek(""));
     while (rows.valid()) {
-      WEIR_TRY(load_group(rows, loader, some));
-      if (rows.valid() && some.size() < kRewriteSlice) continue;
-      some.for_each([this](Entry& entry) { on_restored(entry); });
-      RowBuffer written;
-      some.mark_all_changed();
-      some.begin_snapshot();
-      while (!some.snapshot_slice(written, kRewriteSlice)) {
-      }
+      const std::uint64_t hash = ByteReader(rows.key()).big_endian64();
+      WEIR_TRY(load_group(rows, hash, loader, one));
+      one.visit_and_forget(hash, [&](Entry& entry) {
+        on_restored(entry);
+        KeyedRows<S>::mark_all_dirty(entry);
+        KeyedRows<S>::write(entry, written);
+      });
+      if (written.rows() < kRewriteSlice && rows.valid()) continue;
       WEIR_TRY(written.write_to(run));
-      some.forget_all();
+      written = RowBuffer();
     }
     return {};
   }
-  /// Loads the rows of the hash at which `rows` stands.
-  Status load_group(RowCursor& rows, Loader& loader, Table& table) {
-    const std::uint64_t hash = ByteReader(rows.key()).big_endian64();
+  /// Loads the rows of one hash, at which `rows` stands.
+  Status load_group(RowCursor& rows, std::uint64_t hash, Loader& loader, Table& table) {
     for (; rows.valid() && ByteReader(rows.key()).big_endian64() == hash;) {
       WEIR_TRY(restore_row(rows, context_->step,
                            [&](const StoredRow& row) { return loader.load(table, row); }));

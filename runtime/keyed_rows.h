@@ -43,6 +43,12 @@ struct KeyedRows {
     });
   }
 
+  /// Declares all rows of `entry`'s collections changed.
+  template <class Entry>
+  static void mark_all_dirty(Entry& entry) {
+    Parts::for_each_collection(entry.value(), [](const char*, auto& c) { c.mark_all_dirty(); });
+  }
+
   /// Appends a tombstone for each row of `entry` that some run holds; `stored` says so of the main
   /// row.
   template <class Entry>

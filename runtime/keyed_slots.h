@@ -67,4 +67,10 @@ void KeyedTable<K, S>::place_all(Entry* from) {
   }
 }
 
+template <class K, class S>
+void KeyedTable<K, S>::expect(std::uint64_t hash) {
+  const std::size_t in_all = geometry_.extrapolate(size_, hash);
+  if (in_all > limit_) grow(in_all / 10 * 16 + kMinCapacity);
+}
+
 }  // namespace weir

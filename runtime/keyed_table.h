@@ -125,6 +125,10 @@ class KeyedTable {
     return matches(i, hash, key) ? slots_[i] : insert(i, hash, key);
   }
 
+  /// Entries are placed in the order of hashes and have come as far as `hash`: makes room for all
+  /// that will come. Otherwise they would crowd at one end of a table that is too small.
+  void expect(std::uint64_t hash);
+
   /// Must be called before each change of `entry`'s state or extras.
   void touch(Entry& entry) {
     if (entry.extras.marked(frozen_mark_)) [[unlikely]]
@@ -138,19 +142,6 @@ class KeyedTable {
     write_tombstones(entry);
     forget(entry);
   }
-  /// Lets an entry go as if it had never been here.
-  void forget(Entry& entry) {
-    std::size_t i = static_cast<std::size_t>(&entry - slots_);
-    entry.~Entry();
-    --size_;
-    for (;; ++i) {  // close the gap with those that lie behind their home
-      const std::size_t next = i + 1;
-      if (!used(next) || home_of(slots_[next].hash) > i) break;
-      ::new (static_cast<void*>(slots_ + i)) Entry(std::move(slots_[next]));
-      slots_[next].~Entry();
-    }
-    std::memset(static_cast<void*>(slots_ + i), 0, sizeof(Entry));
-  }
 
   /// Calls `visit(entry)` for the entries with `hash` until it returns false. `visit` must not
   /// insert; it may erase the entry if it then returns false.
@@ -159,6 +150,15 @@ class KeyedTable {
     thaw(hash);
     for (std::size_t i = first_slot_of(hash); used(i) && slots_[i].hash == hash; ++i) {
       if (!visit(slots_[i])) return;
+    }
+  }
+
+  /// Calls `visit(entry)` for each entry with `hash`, and lets it go as if it had never been here.
+  template <class Visit>
+  void visit_and_forget(std::uint64_t hash, Visit&& visit) {
+    for (std::size_t i = first_slot_of(hash); used(i) && slots_[i].hash == hash;) {
+      visit(slots_[i]);
+      forget(slots_[i]);  // another may take its slot
     }
   }
 
@@ -206,8 +206,6 @@ class KeyedTable {
   bool is_full() const { return cold_ != nullptr && cold_->full; }
   /// Brings what a batch will ask for into memory, look-ups overlapping each other.
   void thaw(const std::uint64_t* hashes, std::size_t count);
-  /// Lets all entries go as if they had never been here.
-  void forget_all();
   /// Calls `visit(entry)` for each entry that the rows of `cursor` make, one at a time and not in
   /// this table.
   template <class Visit>
@@ -245,7 +243,7 @@ class KeyedTable {
   void mark_all_changed() {
     for_each_slot([this](Entry& e) {
       e.extras.mark(changed_mark_);
-      Parts::for_each_collection(e.value(), [](const char*, auto& c) { c.mark_all_dirty(); });
+      KeyedRows<S>::mark_all_dirty(e);
     });
   }
   /// The entry's main row is in a run already (after a restore).
@@ -329,6 +327,19 @@ class KeyedTable {
     ::new (static_cast<void*>(slots_ + i)) Entry(hash, key);
     ++size_;
     return slots_[i];
+  }
+  /// Lets an entry go as if it had never been here.
+  void forget(Entry& entry) {
+    std::size_t i = static_cast<std::size_t>(&entry - slots_);
+    entry.~Entry();
+    --size_;
+    for (;; ++i) {  // close the gap with those that lie behind their home
+      const std::size_t next = i + 1;
+      if (!used(next) || home_of(slots_[next].hash) > i) break;
+      ::new (static_cast<void*>(slots_ + i)) Entry(std::move(slots_[next]));
+      slots_[next].~Entry();
+    }
+    std::memset(static_cast<void*>(slots_ + i), 0, sizeof(Entry));
   }
   /// Makes room at `i` by moving its cluster up; false when the tail is full.
   bool open_slot(std::size_t i);

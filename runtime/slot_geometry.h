@@ -27,6 +27,14 @@ class SlotGeometry {
     const std::uint64_t place = (hash - first_hash_) << shift_;
     return static_cast<std::size_t>((Wide{place} * slots_per_place_) >> 64);
   }
+  /// How many there will be in all, if `count` lie at `hash` and below and the others lie like
+  /// them.
+  std::size_t extrapolate(std::size_t count, std::uint64_t hash) const {
+    const std::uint64_t place = (hash - first_hash_) << shift_;
+    const Wide whole =
+        (Wide{count} * last_place_ + last_place_) / std::max<std::uint64_t>(place, 1);
+    return static_cast<std::size_t>(std::min<Wide>(whole, std::size_t{1} << 40));
+  }
   /// The home of `hash`, or that of the first hash where it is below.
   std::size_t home_from(std::uint64_t hash) const { return home_of(std::max(hash, first_hash_)); }
   /// Finds the smallest hash whose home is slot `i` or a later one; false when there is none.
