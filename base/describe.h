@@ -79,10 +79,10 @@ enum class Shape : std::uint8_t {
   string,
   time,  ///< EventTime
   duration,
-  optional,
-  list,   ///< std::vector
-  array,  ///< std::array
-  tuple,  ///< std::tuple and std::pair
+  optional,  ///< std::optional and Boxed
+  list,      ///< std::vector and Ring
+  array,     ///< std::array
+  tuple,     ///< std::tuple and std::pair
   set,
   map,
   structure,
@@ -129,6 +129,16 @@ concept Ordered = requires {
   typename T::key_compare;
 };
 
+// Types of our own that are stored as another one is say so by a member type (Boxed, Ring).
+template <class T>
+concept StoredAsOptional = requires {
+  typename T::StoredAsOptional;
+};
+template <class T>
+concept StoredAsList = requires {
+  typename T::StoredAsList;
+};
+
 template <class T>
 concept PlainInteger = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, wchar_t> &&
                        !std::same_as<T, char8_t> && !std::same_as<T, char16_t> &&
@@ -156,9 +166,9 @@ consteval Shape classify() {
     return Shape::time;
   else if constexpr (is_duration<T>)
     return Shape::duration;
-  else if constexpr (is_a<T, std::optional>)
+  else if constexpr (is_a<T, std::optional> || StoredAsOptional<T>)
     return Shape::optional;
-  else if constexpr (is_a<T, std::vector>)
+  else if constexpr (is_a<T, std::vector> || StoredAsList<T>)
     return Shape::list;
   else if constexpr (is_std_array<T>)
     return Shape::array;

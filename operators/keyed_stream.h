@@ -4,10 +4,11 @@
 #include "weir/operators/aggregate.h"
 #include "weir/operators/connect.h"
 #include "weir/operators/dedupe.h"
+#include "weir/operators/pane_window.h"
 #include "weir/operators/process.h"
 #include "weir/operators/process_ordered.h"
+#include "weir/operators/session_window.h"
 #include "weir/operators/stream.h"
-#include "weir/operators/window.h"
 
 namespace weir {
 
@@ -214,15 +215,23 @@ class [[nodiscard]] KeyedStream {
     if (spec.gap.count() <= 0 && (spec.size.count() <= 0 || spec.slide.count() <= 0)) {
       throw GraphError(name, place, "a window needs a size, slide or gap above zero");
     }
-    using Op = WindowOperator<K, Acc, T, KeyFn, AddFn, CombineFn>;
     GraphStep step = start(std::move(name), "window", place, StepOptions{options.parallelism});
     step.needs_event_time = true;
-    operators_detail::declare_state<K, std::vector<WindowSpan<Acc>>>(step);
     step.outputs.push_back(operators_detail::make_port<Windowed<K, Acc>>());
     step.outputs.push_back(operators_detail::make_port<T>("late", true));
-    step.make = [spec, key = key_, add, combine, options] {
-      return std::make_unique<Op>(spec, key, add, combine, options);
+    const auto use = [&]<class State, class Op>(std::type_identity<State>, std::type_identity<Op>) {
+      operators_detail::declare_state<K, State>(step);
+      step.make = [spec, key = key_, add, combine, options] {
+        return std::make_unique<Op>(spec, key, add, combine, options);
+      };
     };
+    if (spec.gap.count() > 0) {
+      use(std::type_identity<SessionState<Acc>>{},
+          std::type_identity<SessionWindowOperator<K, Acc, T, KeyFn, AddFn, CombineFn>>{});
+    } else {
+      use(std::type_identity<PaneState<Acc>>{},
+          std::type_identity<PaneWindowOperator<K, Acc, T, KeyFn, AddFn, CombineFn>>{});
+    }
     const StepId id = stream_.graph().add(std::move(step));
     return {Stream<Windowed<K, Acc>>(stream_.graph(), id, 0), Stream<T>(stream_.graph(), id, 1)};
   }

@@ -64,9 +64,8 @@ class KeyedOperator : public Operator {
   }
   bool on_processing_time(EventTime now) override { return fire(processing_timers_, now, true); }
   std::optional<EventTime> next_processing_time() const override {
-    auto& queue = const_cast<TimerQueue&>(processing_timers_);  // sorts its front, no more
-    if (queue.size() == 0) return std::nullopt;
-    return from_millis(queue.next_time());
+    if (processing_timers_.size() == 0) return std::nullopt;
+    return from_millis(processing_timers_.next_time());
   }
 
   Status snapshot(SnapshotRequest&) override {

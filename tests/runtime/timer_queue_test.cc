@@ -46,6 +46,33 @@ TEST(TimerQueue, EqualsAMultiset) {
   }
 }
 
+TEST(TimerQueue, SortsLargeBuckets) {
+  // Hashes: even; all alike in their leading bits; few values; rising.
+  for (const int kind : {0, 1, 2, 3}) {
+    for (const std::uint64_t times : {1, 3, 1024, 5000}) {
+      SCOPED_TRACE(std::to_string(kind) + " " + std::to_string(times));
+      Random random(static_cast<std::uint64_t>(kind) * 10'000 + times);
+      TimerQueue queue;
+      std::multiset<std::pair<std::int64_t, std::uint64_t>> model;
+      const auto add = [&](std::uint64_t i, std::int64_t start) {
+        const std::uint64_t even = random.below(UINT64_MAX);
+        const std::uint64_t hashes[] = {even, even % 7 == 0 ? even : even >> 40, even % 3, i};
+        const std::int64_t time = start + static_cast<std::int64_t>(random.below(times));
+        queue.add(time, hashes[kind]);
+        model.emplace(time, hashes[kind]);
+      };
+      for (std::uint64_t i = 0; i < 20'000; ++i) add(i, -2048);
+      for (std::uint64_t i = 0; !model.empty(); ++i) {
+        if (i < 3000) add(i, model.begin()->first + static_cast<std::int64_t>(random.below(2)));
+        TimerQueue::Due due{};
+        ASSERT_TRUE(queue.pop(INT64_MAX, due));
+        ASSERT_EQ(std::pair(due.time_ms, due.hash), *model.begin());
+        model.erase(model.begin());
+      }
+    }
+  }
+}
+
 TEST(TimerQueue, TakesTheEndsOfTime) {
   TimerQueue queue;
   queue.add(INT64_MAX - 1, 1);
