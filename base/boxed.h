@@ -1,14 +1,20 @@
 // An optional that lies on the heap: one pointer, null while it is empty. For parts of a state that
-// few keys have. Stored as std::optional is. Used by the thread of its owner.
+// few keys have (in a block of base/slab.h). Stored as std::optional is. Used by the thread of its
+// owner.
 #pragma once
 
 #include <memory>
+#include <new>
 #include <utility>
+
+#include "weir/base/slab.h"
 
 namespace weir {
 
 template <class T>
 class Boxed {
+  static_assert(alignof(T) <= 16, "blocks are aligned to 16 bytes");
+
  public:
   using value_type = T;
   using StoredAsOptional = void;
@@ -24,7 +30,13 @@ class Boxed {
 
   /// A fresh value in place of what was there.
   T& emplace() {
-    box_ = std::make_unique<T>();
+    void* block = allocate_block(sizeof(T));
+    try {
+      box_.reset(::new (block) T());
+    } catch (...) {
+      release_block(block, sizeof(T));
+      throw;
+    }
     return *box_;
   }
   /// The value, made when missing.
@@ -32,7 +44,13 @@ class Boxed {
   void reset() { box_.reset(); }
 
  private:
-  std::unique_ptr<T> box_;
+  struct Release {
+    void operator()(T* value) const {
+      value->~T();
+      release_block(value, sizeof(T));
+    }
+  };
+  std::unique_ptr<T, Release> box_;
 };
 
 }  // namespace weir

@@ -1,6 +1,6 @@
 // A list that grows at its end and shrinks at its front, both in constant time, in one block of
-// memory of a power of two; nothing is allocated while it is empty and has not been used. Stored as
-// std::vector is. Used by the thread of its owner.
+// memory (base/slab.h) for a power of two of elements; nothing is allocated before the first one.
+// Stored as std::vector is. Used by the thread of its owner.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,14 @@
 #include <new>
 #include <utility>
 
+#include "weir/base/slab.h"
+
 namespace weir {
 
 template <class T>
 class Ring {
+  static_assert(alignof(T) <= 16, "blocks are aligned to 16 bytes");
+
  public:
   using value_type = T;
   using StoredAsList = void;
@@ -41,7 +45,7 @@ class Ring {
   }
   ~Ring() {
     clear();
-    release(slots_);
+    release();
   }
 
   std::size_t size() const { return size_; }
@@ -87,16 +91,17 @@ class Ring {
   static constexpr std::uint32_t kMinCapacity = 4;
 
   std::size_t place(std::size_t i) const { return (first_ + i) & (capacity_ - 1); }
-  static void release(T* slots) { ::operator delete(slots, std::align_val_t(alignof(T))); }
+  void release() { release_block(slots_, capacity_ * sizeof(T)); }
   void grow(std::size_t count) noexcept {  // elements that cannot be moved end the process
     std::size_t capacity = kMinCapacity;
     while (capacity < count) capacity *= 2;
-    T* slots = static_cast<T*>(::operator new(capacity * sizeof(T), std::align_val_t(alignof(T))));
+    T* slots = static_cast<T*>(allocate_block(capacity * sizeof(T)));
     for (std::size_t i = 0; i < size_; ++i) {
       ::new (static_cast<void*>(slots + i)) T(std::move((*this)[i]));
       (*this)[i].~T();
     }
-    release(std::exchange(slots_, slots));
+    release();
+    slots_ = slots;
     first_ = 0;
     capacity_ = static_cast<std::uint32_t>(capacity);
   }

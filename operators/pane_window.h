@@ -31,7 +31,9 @@ class PaneWindowOperator final
 
   PaneWindowOperator(WindowSpec spec, KeyFn key, AddFn add, CombineFn combine,
                      WindowOptions options)
-      : Base(std::move(key), std::move(add), std::move(combine), options), grid_(spec) {}
+      : Base(std::move(key), std::move(add), std::move(combine), options), grid_(spec) {
+    this->prefetch_steps_ = grid_.apart() ? 0 : 2;
+  }
 
   static bool is_empty(const State& state) { return state.empty(); }
 
@@ -53,7 +55,6 @@ class PaneWindowOperator final
   bool on_time(Entry& entry, EventTime time) override {
     const std::int64_t now = to_millis(time);
     State& state = entry.value();
-    if (!this->table_->is_partial()) prefetch_due();
     const bool due = fires_at(state) <= now, over = kept_until(state) <= now;
     if (!due && !over) return false;  // a time that has been overtaken
     this->table_->touch(entry);
@@ -64,6 +65,17 @@ class PaneWindowOperator final
     return true;
   }
 
+  void prefetch_due(Entry& entry, int step) override {
+    const OlderPanes<Acc>* older = entry.value().older.get();
+    if (older == nullptr) return;
+    if (step == 0) {
+      __builtin_prefetch(older, 1);
+      __builtin_prefetch(reinterpret_cast<const char*>(older) + sizeof(*older) - 1, 1);
+    } else if (!older->panes.empty()) {
+      __builtin_prefetch(&older->panes.front(), 1);
+      __builtin_prefetch(&older->panes[older->panes.size() - 1], 1);
+    }
+  }
   void on_restored(Entry& entry) override {
     State& state = entry.value();
     if (state.older) {
@@ -98,31 +110,6 @@ class PaneWindowOperator final
   }
 
   // ---- firing --------------------------------------------------------------------------------
-
-  /// Brings what hangs on the next keys that fire towards the cache, one pointer after another.
-  /// Always inline, as those of the table.
-  [[gnu::always_inline]] void prefetch_due() {
-    if (const OlderPanes<Acc>* far = due_in(2 * kAhead)) {
-      __builtin_prefetch(far, 1);
-      __builtin_prefetch(reinterpret_cast<const char*>(far) + 63, 1);
-    }
-    const OlderPanes<Acc>* near = due_in(kAhead);
-    if (near != nullptr && !near->panes.empty()) {
-      __builtin_prefetch(&near->panes.front(), 1);
-      __builtin_prefetch(&near->panes[near->panes.size() - 1], 1);
-    }
-  }
-  /// The older panes of the key that fires after `ahead` others, or null.
-  const OlderPanes<Acc>* due_in(std::size_t ahead) {
-    const auto* next = this->queue(false).peek(ahead);
-    const OlderPanes<Acc>* older = nullptr;
-    if (next == nullptr) return older;
-    this->table_->for_hash(next->hash, [&](Entry& entry) {
-      older = entry.value().older.get();
-      return false;
-    });
-    return older;
-  }
 
   void fire(Entry& entry) {
     State& state = entry.value();
@@ -236,7 +223,6 @@ class PaneWindowOperator final
     if (!fired.empty()) this->wake(entry, given_up(fired.front().start));
   }
 
-  static constexpr std::size_t kAhead = 6;
   WindowGrid grid_;
 };
 

@@ -52,7 +52,9 @@ class SessionWindowOperator final
   SessionWindowOperator(WindowSpec spec, KeyFn key, AddFn add, CombineFn combine,
                         WindowOptions options)
       : Base(std::move(key), std::move(add), std::move(combine), options),
-        gap_ms_(spec.gap.count()) {}
+        gap_ms_(spec.gap.count()) {
+    this->prefetch_steps_ = 0;
+  }
 
   static bool is_empty(const State& state) { return !state.has_only() && !state.has_several(); }
 
@@ -161,12 +163,11 @@ class SessionWindowOperator final
     if (state.has_only()) spans.push_back(std::exchange(state.only, {}));
     return spans;
   }
-  /// Puts a single session back into `only`; returns when the next one is due.
+  /// Puts a single session back into `only`; returns when the next one is due. What is behind the
+  /// pointer goes: to look at it with each record would cost more than to make it again.
   std::int64_t gather(State& state) const {
-    if (state.several && state.several->size() == 1) {
-      state.only = std::move(state.several->front());
-      state.several->clear();
-    }
+    if (state.several && state.several->size() == 1) state.only = std::move(state.several->front());
+    if (state.several && state.several->size() <= 1) state.several.reset();
     return next_due(state);
   }
 

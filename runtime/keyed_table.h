@@ -85,13 +85,10 @@ class KeyedTable {
     __builtin_prefetch(slot + sizeof(Entry) - 1, 1);
   }
 
-  /// Brings what hangs on the entry with `hash` towards the cache; its slot should be there.
-  [[gnu::always_inline]] void prefetch_extras(std::uint64_t hash) const {
-    std::size_t i = home_of(hash);
-    while (used(i) && slots_[i].hash < hash) ++i;
-    const char* extras = reinterpret_cast<const char*>(slots_[i].extras.get());
-    __builtin_prefetch(extras, 1);
-    __builtin_prefetch(extras + sizeof(KeyExtras) - 1, 1);
+  /// An entry with `hash` if one is in memory, or null: for prefetching what hangs on it.
+  Entry* peek(std::uint64_t hash) {
+    const std::size_t i = first_slot_of(hash);
+    return used(i) && slots_[i].hash == hash ? slots_ + i : nullptr;
   }
 
   /// The entry of `key`, or null.
@@ -296,7 +293,7 @@ class KeyedTable {
     }
     return geometry_.hash_of_home(i, cursor);
   }
-  std::size_t first_slot_of(std::uint64_t hash) const {
+  [[gnu::always_inline]] std::size_t first_slot_of(std::uint64_t hash) const {
     std::size_t i = home_of(hash);
     while (used(i) && slots_[i].hash < hash) ++i;
     return i;
