@@ -140,6 +140,7 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
     const std::size_t rows = batch.size();
     this->context_->metrics->records_in.add(rows);
     const std::uint64_t* hashes = batch.hashes();
+    refused_.clear();
     this->prefetch_first(hashes, rows);
     for (std::size_t i = 0; i < rows; ++i) {
       this->prefetch_next(hashes, rows, i);
@@ -150,6 +151,7 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
         add(entry.value(), std::as_const(batch[i]));
       } catch (...) {
         user_error(*this->context_, batch[i], batch.times()[i], batch.seen(i), input);
+        refused_.push_back(i);
         if (created) this->table_->erase(entry);  // no record of this key was taken
       }
     }
@@ -162,9 +164,13 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
   }
   template <class R, class Key>
   void emit_changed(Batch<R>& batch, Key& key) {
-    // The last record of each key in the batch speaks for it.
+    // The last record of each key in the batch speaks for it, among those that were taken.
     met_.begin();
     for (std::size_t i = batch.size(); i-- > 0;) {
+      if (!refused_.empty() && refused_.back() == i) {
+        refused_.pop_back();
+        continue;
+      }
       const std::uint64_t hash = batch.hashes()[i];
       const auto same = [&](std::size_t j) { return equal<K>(key(batch[i]), key(batch[j])); };
       if (!says_now(hash) || !met_.insert(hash, i, same)) continue;
@@ -182,7 +188,8 @@ class AggregateOperator final : public KeyedOperator<K, Acc> {
   AggregateOptions options_;
   Emitter<Keyed<K, Acc>> out_;
   MetKeys met_;
-  std::uint64_t cursor_ = 0;  // keys with smaller hashes have been said at the end
+  std::vector<std::size_t> refused_;  // records of the batch at hand that `add` threw on, in order
+  std::uint64_t cursor_ = 0;          // keys with smaller hashes have been said at the end
   bool ended_ = false;
 };
 

@@ -222,6 +222,31 @@ TEST(Aggregate, AKeyWhoseRecordsAllFailHasNoResult) {
   }
 }
 
+TEST(Aggregate, ARecordThatIsRefusedChangesNothingThatMustBeSaid) {
+  for (const Emit emit : {Emit::at_end, Emit::on_change}) {
+    Harness h([emit](Job& job, Inputs& in, Outputs& out) {
+      out.collect(in.stream<Event>(job, "events", {.event_time = &Event::time})
+                      .key_by(&Event::user)
+                      .aggregate<Totals>("totals",
+                                         [](Totals& t, const Event& e) {
+                                           if (e.n == 13) throw std::runtime_error("thirteen");
+                                           add(t, e);
+                                         },
+                                         combine, {.emit = emit}),
+                  "out");
+    });
+    h.push("events", event("a", 1, 1));
+    h.run();
+    h.push("events", event("a", 2, 13));
+    h.run();
+    EXPECT_EQ(h.output<Row>("out").size(), emit == Emit::on_change ? 1u : 0u);
+    h.end("events");
+    h.run();
+    EXPECT_FALSE(h.replay(h.dead_letters()).ok());
+    EXPECT_EQ(h.output<Row>("out").size(), 1u);
+  }
+}
+
 TEST(Aggregate, ResultsOfTheEndGoThroughWindowsAndTimesToLive) {
   Harness h([](Job& job, Inputs& in, Outputs& out) {
     auto keyed = in.stream<Event>(job, "events", {.event_time = &Event::time})
