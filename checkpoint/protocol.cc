@@ -37,7 +37,7 @@ void CheckpointProtocol::task_restored(TaskId task, AttemptId attempt) {
 
 void CheckpointProtocol::request(CheckpointKind kind) {
   const bool queued = std::count(requested_.begin(), requested_.end(), kind) > 0;
-  if (ends_job(kind) && (queued || ending_)) return;
+  if (queued || (ends_job(kind) && ending_)) return;
   requested_.push_back(kind);
 }
 

@@ -53,8 +53,8 @@ class CheckpointProtocol {
   bool all_restored() const { return waiting_for_restore_.empty(); }
 
   /// Asks for a checkpoint out of turn; it is triggered as soon as none is under way, in the order
-  /// of the requests. A second request to stop, or a final one, changes nothing; a periodic one may
-  /// be asked for as well.
+  /// of the requests. One of a kind that is waiting to be triggered changes nothing, since that one
+  /// comes later than both; nor does a second request to stop, or a final one.
   void request(CheckpointKind kind);
   /// What to trigger now, if anything: a requested one, or a periodic one when `now` is due.
   /// Periodic ones are due one interval after the last trigger (the first: after every task has

@@ -200,6 +200,18 @@ TEST_F(Protocol, RequestsAreServedInOrderAsSoonAsNoneIsUnderWay) {
   expect_trigger(40ms, 13, Kind::stop);
 }
 
+TEST_F(Protocol, ARequestThatWaitsIsNotAddedTo) {
+  start();
+  expect_trigger(1s, 11, Kind::periodic);
+  for (int i = 0; i < 3; ++i) p_.request(Kind::periodic);
+  p_.request(Kind::final_);
+  complete(11, 1100ms);
+  expect_trigger(1100ms, 12, Kind::periodic);
+  p_.request(Kind::periodic);  // this one is under way, and may be too early for who asks now
+  complete(12, 1200ms);
+  expect_trigger(1200ms, 13, Kind::final_);
+}
+
 TEST_F(Protocol, AFailedSavepointIsNotRetried) {
   start();
   p_.request(Kind::savepoint);
