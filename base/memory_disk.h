@@ -50,6 +50,7 @@ class MemoryDisk {
 
   void crash(std::uint64_t seed);
   void set_capacity(std::uint64_t bytes) { capacity_bytes_ = bytes; }
+  std::uint64_t used_bytes() const;
 
   /// Collapses repeated and trailing slashes and "." parts, so that a file has one name.
   static std::string normalize(std::string_view path);
@@ -73,7 +74,6 @@ class MemoryDisk {
   bool has_folder(const std::string& path) const { return folders_.count(path) > 0; }
   bool is_empty_folder(const std::string& path) const;
   void add_folder_and_parents(const std::string& path);
-  std::uint64_t used_bytes() const;
 
   Names files_;
   Names durable_;

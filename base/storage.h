@@ -105,6 +105,8 @@ class MemoryStorage : public Storage {
   void crash(std::uint64_t seed);
   /// From now on at most this many bytes fit in all; over that, appends return disk_full.
   void set_capacity(std::uint64_t bytes);
+  /// Of all files that have a name.
+  std::uint64_t used_bytes() const;
   /// Called before each operation with its name ("append", "sync", "rename", ...) and path; a
   /// returned error is the operation's result.
   void set_fault(std::function<Status(std::string_view operation, const std::string& path)> fault);

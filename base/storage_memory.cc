@@ -226,6 +226,11 @@ void MemoryStorage::set_capacity(std::uint64_t bytes) {
   state_->disk.set_capacity(bytes);
 }
 
+std::uint64_t MemoryStorage::used_bytes() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->disk.used_bytes();
+}
+
 void MemoryStorage::set_fault(Fault fault) {
   auto shared = fault ? std::make_shared<const Fault>(std::move(fault)) : nullptr;
   const std::lock_guard lock(state_->mutex);

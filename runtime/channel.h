@@ -23,6 +23,9 @@ struct ChannelElement {
   bool last = false;                 ///< barrier: no record follows it
   std::unique_ptr<BatchBase> batch;  ///< data; may be null when only the watermark moves
   std::int64_t watermark_ms = INT64_MIN;
+  /// data: of the sources behind the sender, by the steady clock, when the last one woke up (0:
+  /// none was ever idle), or, when it is not active, when all of them were last known to be idle
+  std::int64_t since_ns = 0;
   std::uint64_t checkpoint = 0;  ///< barrier
 };
 

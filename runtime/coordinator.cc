@@ -110,12 +110,14 @@ void Coordinator::fail(Error error) {
   if (state_ == State::failed) return;  // also an ended job fails when its commits do
   state_ = State::failed;
   failure_ = std::move(error);
-  for (Done& done : current_done_) done(failure_);
-  for (auto& [kind, done] : waiting_) done(failure_);
-  for (Done& done : letters_wanted_) done(failure_);
-  current_done_.clear();
-  waiting_.clear();
-  letters_wanted_.clear();
+  answer_all(failure_);
+}
+
+/// Nothing that was asked for and is not done yet will be.
+void Coordinator::answer_all(const Error& why) {
+  for (Done& done : std::exchange(current_done_, {})) done(why);
+  for (auto& [kind, done] : std::exchange(waiting_, {})) done(why);
+  for (LetterRequest& request : std::exchange(letter_requests_, {})) request.done(why);
 }
 
 // ---- splits -------------------------------------------------------------------------------------
@@ -263,23 +265,33 @@ Status Coordinator::send_letters(const std::vector<DeadLetter>& letters, bool dr
   return {};
 }
 
-void Coordinator::request_letters(std::vector<DeadLetter> letters, bool drop, Done done) {
-  post([this, letters = std::move(letters), drop, done = std::move(done)] {
-    if (Status sent = send_letters(letters, drop); !sent.ok()) {
-      done(sent.error());
-      return;
-    }
-    letters_wanted_.push_back(done);
-    if (letters_sent_.empty()) letters_done();
+void Coordinator::request_letters(LetterRequest request) {
+  post([this, request = std::move(request)] {
+    letter_requests_.push_back(request);
+    if (letter_requests_.size() == 1) begin_letters();
   });
 }
 
+/// Begins the requests that wait, up to one that tasks must answer.
+void Coordinator::begin_letters() {
+  while (!letter_requests_.empty() && letters_sent_.empty()) {
+    const LetterRequest& request = letter_requests_.front();
+    if (Status sent = send_letters(request.letters, request.drop); !sent.ok()) {
+      const Done done = std::move(letter_requests_.front().done);
+      letter_requests_.pop_front();
+      done(sent.error());
+    } else if (letters_sent_.empty()) {
+      letters_done();
+    }
+  }
+}
+
 void Coordinator::request_replay(std::vector<DeadLetter> letters, Done done) {
-  request_letters(std::move(letters), false, std::move(done));
+  request_letters({std::move(letters), false, std::move(done)});
 }
 
 void Coordinator::request_drop(std::vector<DeadLetter> letters, Done done) {
-  request_letters(std::move(letters), true, std::move(done));
+  request_letters({std::move(letters), true, std::move(done)});
 }
 
 void Coordinator::letter_done(const std::string& id, const Status& status) {
@@ -287,29 +299,32 @@ void Coordinator::letter_done(const std::string& id, const Status& status) {
     letters_sent_.erase(id);
     if (status.ok()) letters_taken_.insert(id);
     if (!status.ok() && !letter_failure_) letter_failure_ = status.error();
-    if (letters_sent_.empty()) letters_done();
+    if (!letters_sent_.empty()) return;
+    letters_done();
+    begin_letters();
   });
 }
 
 /// All that was sent has been answered: what it did is durable with the next checkpoint that begins
 /// now.
 void Coordinator::letters_done() {
-  for (Done& done : std::exchange(letters_wanted_, {})) {
-    waiting_.emplace_back(
-        CheckpointKind::periodic, [done, failure = letter_failure_](Result<Manifest> result) {
-          if (!result.ok()) {
-            const Error& why = result.error();
-            done(Error{why.code,
-                       why.message + " What was asked for has been done in the running job, but is "
-                                     "not durable yet: ask again, it is not done twice.",
-                       why.retryable});
-          } else {
-            done(failure ? Result<Manifest>(*failure) : std::move(result));
-          }
-        });
-    protocol_->request(CheckpointKind::periodic);
-  }
-  letter_failure_.reset();
+  if (letter_requests_.empty()) return;  // the job has failed meanwhile
+  waiting_.emplace_back(
+      CheckpointKind::periodic,
+      [done = std::move(letter_requests_.front().done),
+       failure = std::exchange(letter_failure_, std::nullopt)](Result<Manifest> result) {
+        if (!result.ok()) {
+          const Error& why = result.error();
+          done(Error{why.code,
+                     why.message + " What was asked for has been done in the running job, but is "
+                                   "not durable yet: ask again, it is not done twice.",
+                     why.retryable});
+        } else {
+          done(failure ? Result<Manifest>(*failure) : std::move(result));
+        }
+      });
+  letter_requests_.pop_front();
+  protocol_->request(CheckpointKind::periodic);
 }
 
 // ---- tasks -----------------------------------------------------------------------------
@@ -335,9 +350,24 @@ void Coordinator::task_failed(TaskId task, Error why) {
   });
 }
 
+bool Coordinator::has_source(const TaskEntry& task) const {
+  const auto& steps = plan_.vertices[task.vertex].steps;
+  return std::any_of(steps.begin(), steps.end(),
+                     [&](StepId id) { return graph_.step(id).source.has_value(); });
+}
+
+void Coordinator::event_time_in_doubt() {
+  post([this] {
+    for (TaskEntry& task : tasks_) {
+      if (has_source(task)) task.gateway->confirm_idle();
+    }
+  });
+}
+
 void Coordinator::finish_if_done() {
   if (ending_ && io_under_way_ == 0) {
     state_ = *ending_;
+    answer_all({ErrorCode::cancelled, "The job is no longer running"});
     return;
   }
   if (final_requested_ || options_.replay_only || drained_.size() < tasks_.size()) return;

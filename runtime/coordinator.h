@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,6 +35,7 @@ class TaskGateway {
   virtual void add_splits(const std::string& step, std::vector<std::string> splits,
                           bool complete) = 0;
   virtual void limit_event_time(const std::string& step, EventTime limit) = 0;
+  virtual void confirm_idle() = 0;
   virtual void replay(const std::string& step, std::vector<DeadLetter> letters) = 0;
   virtual void drop_letters(const std::string& step, std::vector<DeadLetter> letters) = 0;
 };
@@ -121,12 +123,14 @@ class Coordinator final : public TaskListener {
   void checkpoint_wanted(TaskId task) override;
   void task_drained(TaskId task) override;
   void task_failed(TaskId task, Error why) override;
+  void event_time_in_doubt() override;
   void letter_done(const std::string& id, const Status& status) override;
 
  private:
   struct SourceSplits;
   void post(std::function<void()> event);
   void fail(Error error);
+  void answer_all(const Error& why);
   void discover(StepId step);
   void splits_found(StepId step, Result<std::vector<std::string>> found);
   void poll_checkpoints(SteadyTime now);
@@ -139,13 +143,21 @@ class Coordinator final : public TaskListener {
   void merge_letters(CheckpointId id);
   void check_dead_letters();
   void align_sources();
-  void request_letters(std::vector<DeadLetter> letters, bool drop, Done done);
+  /// Letters to be replayed or dropped.
+  struct LetterRequest {
+    std::vector<DeadLetter> letters;
+    bool drop = false;
+    Done done;
+  };
+  void request_letters(LetterRequest request);
+  void begin_letters();
   Status send_letters(const std::vector<DeadLetter>& letters, bool drop);
   void letters_done();
   void finish_if_done();
   static std::optional<std::uint64_t> hash_of(const DeadLetter& letter, const GraphStep& step);
   TaskEntry* owner_of(std::optional<std::uint64_t> hash, const GraphStep& step);
   TaskEntry* task_of(std::uint32_t vertex, std::uint32_t subtask);
+  bool has_source(const TaskEntry& task) const;
 
   const Graph& graph_;
   const Plan& plan_;
@@ -177,8 +189,10 @@ class Coordinator final : public TaskListener {
   // What this attempt has replayed or dropped. Asked for again, before a checkpoint holds it or
   // after, it must not take effect twice.
   std::set<std::string> letters_taken_;
-  std::optional<Error> letter_failure_;
-  std::vector<Done> letters_wanted_;
+  // One at a time: what is parked behind a letter must not be tried before it is known how that one
+  // fared. The first is under way.
+  std::deque<LetterRequest> letter_requests_;
+  std::optional<Error> letter_failure_;  // of that one
   bool final_requested_ = false;
   bool early_requested_ = false;  // a checkpoint, for want of memory
   bool was_finished_ = false;     // when restored

@@ -48,10 +48,7 @@ void Coordinator::trigger(CheckpointProtocol::Trigger next) {
   waiting_.erase(wanted, waiting_.end());
   WEIR_FAILPOINT("coordinator.trigger");
   for (TaskEntry& task : tasks_) {
-    const bool has_source = std::any_of(
-        plan_.vertices[task.vertex].steps.begin(), plan_.vertices[task.vertex].steps.end(),
-        [&](StepId id) { return graph_.step(id).source.has_value(); });
-    if (has_source) task.gateway->trigger_checkpoint(next.id, ends_the_job(next.kind));
+    if (has_source(task)) task.gateway->trigger_checkpoint(next.id, ends_the_job(next.kind));
   }
 }
 

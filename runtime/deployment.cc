@@ -28,6 +28,9 @@ class LocalGateway final : public TaskGateway {
   void limit_event_time(const std::string& step, EventTime limit) override {
     ask([step, limit](Task& t) { t.limit_event_time(step, limit); });
   }
+  void confirm_idle() override {
+    ask([](Task& t) { t.confirm_idle(); });
+  }
   void replay(const std::string& step, std::vector<DeadLetter> letters) override {
     ask([step, letters = std::move(letters)](Task& t) { t.replay(step, letters); });
   }
@@ -155,7 +158,8 @@ Status Deployment::build(const RestorePoint* restore) {
   if (restore != nullptr) WEIR_TRY(restore_all(*restore));
   for (auto& task : tasks_) {
     coordinator_->add_task({task->setup().id, task->setup().vertex, task->setup().subtask,
-                            std::make_unique<LocalGateway>(*task), task->steps()});
+                            options_.to_task(std::make_unique<LocalGateway>(*task)),
+                            task->steps()});
     if (options_.coordinator.replay_only) task->pause_sources();
   }
   coordinator_->start();
@@ -194,7 +198,8 @@ void Deployment::make_tasks() {
       setup.first_checkpoint = first;
       setup.batch_timeout = options_.batch_timeout;
       setup.state_budget_bytes = budget;
-      tasks_.push_back(std::make_unique<Task>(std::move(setup), env_, *coordinator_));
+      tasks_.push_back(
+          std::make_unique<Task>(std::move(setup), env_, options_.to_coordinator(*coordinator_)));
       for (const StepId step : vertex.steps) tasks_.back()->add_operator(graph_.step(step));
       by_vertex_[vertex.id].push_back(tasks_.back().get());
     }

@@ -26,6 +26,11 @@ struct DeploymentOptions {
   HeldLocks* locks = nullptr;      ///< of the process, for its sinks; not null
   /// Makes a channel; tests put one that is full at random moments here.
   std::function<std::unique_ptr<Channel>(std::size_t capacity)> make_channel = make_local_channel;
+  /// What carries messages to a task, and what from one; tests put something slow in between.
+  std::function<std::unique_ptr<TaskGateway>(std::unique_ptr<TaskGateway>)> to_task =
+      [](std::unique_ptr<TaskGateway> task) { return task; };
+  std::function<TaskListener&(TaskListener&)> to_coordinator =
+      [](TaskListener& coordinator) -> TaskListener& { return coordinator; };
 };
 
 class Deployment {

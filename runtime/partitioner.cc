@@ -69,9 +69,10 @@ void Partitioner::whole(BatchBase& batch, Target& target) {
   if (target.open->full()) send_open(target);
 }
 
-void Partitioner::set_watermark(std::int64_t watermark_ms, bool active) {
-  if (watermark_ms == watermark_ms_ && active == active_) return;
+void Partitioner::set_watermark(std::int64_t watermark_ms, bool active, std::int64_t since_ns) {
+  if (watermark_ms == watermark_ms_ && active == active_ && since_ns == since_ns_) return;
   watermark_ms_ = watermark_ms;
+  since_ns_ = since_ns;
   active_ = active;
   watermark_pending_ = true;
 }
@@ -108,6 +109,7 @@ void Partitioner::send_open(Target& target) {
   ChannelElement element;
   element.watermark_ms = watermark_ms_;
   element.active = active_;
+  element.since_ns = since_ns_;
   if (!target.open->empty()) {
     open_rows_ -= target.open->size();
     element.batch = std::move(target.open);

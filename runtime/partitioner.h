@@ -32,8 +32,9 @@ class Partitioner final : public Receiver {
     for (Target& target : targets_) target.channel->set_writer(waker);
   }
   void receive(BatchBase& batch) override;
-  /// Event time has reached `watermark_ms`; `active` is false when all inputs are idle.
-  void set_watermark(std::int64_t watermark_ms, bool active);
+  /// Event time has reached `watermark_ms`; `active` is false when all inputs are idle. `since_ns`:
+  /// as in ChannelElement.
+  void set_watermark(std::int64_t watermark_ms, bool active, std::int64_t since_ns = 0);
   void barrier(std::uint64_t checkpoint, bool last);
   void end();
   /// Sends all open batches.
@@ -65,6 +66,7 @@ class Partitioner final : public Receiver {
   std::vector<std::uint16_t> row_targets_;  // scratch
   std::function<std::unique_ptr<BatchBase>()> make_batch_;
   std::int64_t watermark_ms_ = INT64_MIN;
+  std::int64_t since_ns_ = 0;
   bool active_ = true;
   bool watermark_pending_ = false;
   std::size_t open_rows_ = 0;

@@ -67,7 +67,8 @@ Simulation::Simulation(const Job& job, SimulationOptions options, ManualClock& c
       clock_(clock),
       storage_(storage),
       random_(options_.seed),
-      io_(random_) {
+      io_(random_),
+      messages_(random_) {
   env_ = {&clock_, &storage_, &io_, random_.next()};
   identity_.job = job_.name();
   identity_.max_parallelism = job_.max_parallelism();
@@ -77,6 +78,8 @@ Simulation::Simulation(const Job& job, SimulationOptions options, ManualClock& c
 Simulation::~Simulation() { kill(); }
 
 Status Simulation::find_restore_point(const std::string& from) {
+  const auto checkpoints = store_->list();
+  identity_.newest_id = checkpoints.empty() ? 0 : checkpoints.back().id;
   WEIR_ASSIGN(restored_, resolve_restore(*store_, from));
   if (!restored_) return {};
   identity_.run_id = restored_->manifest.run_id;
@@ -103,9 +106,19 @@ Status Simulation::start(const std::string& from) {
   options.make_channel = [this](std::size_t capacity) {
     return make_chaos_channel(capacity, options_.channel_full, random_, in_flight_);
   };
+  messages_.drop();  // of a start that failed
+  if (options_.slow_messages) {
+    options.to_task = [this](std::unique_ptr<TaskGateway> task) {
+      return messages_.to_task(std::move(task));
+    };
+    options.to_coordinator = [this](TaskListener& coordinator) -> TaskListener& {
+      return messages_.to_coordinator(coordinator);
+    };
+  }
   WEIR_ASSIGN(deployment_, Deployment::create(job_.graph(), plan_, identity_, std::move(options),
                                               env_, *store_, restored()));
   task_done_.assign(deployment_->tasks().size(), false);
+  slow_.assign(deployment_->tasks().size(), 0);
   return {};
 }
 
@@ -113,6 +126,7 @@ void Simulation::kill() {
   io_.drop();
   if (deployment_) deployment_->abandon();
   deployment_.reset();
+  messages_.drop();
   locks_.release_all();
 }
 
@@ -131,13 +145,15 @@ bool Simulation::step_task(std::size_t index) {
 void Simulation::step() {
   const std::size_t tasks = task_done_.size();
   // Each task as often as all that is not a task together.
-  const std::size_t choice = random_.below(tasks + 3);
+  const std::size_t choice = random_.below(tasks + (options_.slow_messages ? 4 : 3));
   if (choice < tasks) {
-    step_task(choice);
+    if (slow_[choice] == 0 || !random_.chance(slow_[choice])) step_task(choice);
   } else if (choice == tasks) {
     coordinator().step();
   } else if (choice == tasks + 1) {
     io_.run_one();
+  } else if (choice == tasks + 3) {
+    messages_.deliver_one();
   } else if (random_.chance(0.2)) {
     pass_time(std::chrono::milliseconds(1));
   }
@@ -160,12 +176,13 @@ bool Simulation::step_all() {
   bool progress = false;
   for (const std::size_t task : order) progress |= step_task(task);
   progress |= coordinator().step();
+  progress |= messages_.deliver_one();
   if (!random_.chance(0.3)) progress |= io_.run_one();
   return progress;
 }
 
 bool Simulation::at_rest() const {
-  if (io_.waiting() > 0) return false;
+  if (io_.waiting() > 0 || messages_.waiting() > 0) return false;
   if (state() == Coordinator::State::failed) return true;
   const auto& tasks = deployment_->tasks();
   return in_flight_ == 0 &&

@@ -4,6 +4,7 @@
 //   - tasks, coordinator and I/O work are stepped one at a time, in random order;
 //   - channels say that they are full at random moments, and are short;
 //   - I/O work waits for a random time, and another piece may overtake it;
+//   - messages between coordinator and tasks may wait too, and tasks be slow;
 //   - time stands still but for what the driver lets pass.
 //
 // The classes that run are those of production: Deployment, Task, Coordinator, CheckpointStore.
@@ -20,6 +21,7 @@
 #include "weir/checkpoint/store.h"
 #include "weir/runtime/deployment.h"
 #include "weir/runtime/job.h"
+#include "weir/runtime/slow_messages.h"
 
 namespace weir {
 
@@ -60,6 +62,8 @@ struct SimulationOptions {
   std::size_t channel_capacity = 4;
   std::uint64_t memory_bytes = 0;  ///< for keyed state; 0: no limit
   double channel_full = 0.2;       ///< how often a channel with room says that it has none
+  /// Messages between coordinator and tasks take their time (slow_messages.h).
+  bool slow_messages = false;
   /// Wall time passes while the job runs. When false only the owner of the clock moves it.
   bool wall_runs = true;
 };
@@ -78,6 +82,8 @@ class Simulation {
   /// Starts an attempt from `from`: "latest", "none", a checkpoint id, or a savepoint folder. The
   /// job is not running.
   Status start(const std::string& from = "latest");
+  /// From now on `step` passes task `index` over so often when its turn has come, from 0 to 1.
+  void slow_down(std::size_t index, double share) { slow_[index] = share; }
   /// As by SIGKILL: what is under way never happens, in memory nothing stays. What a disk does
   /// then is MemoryStorage::crash.
   void kill();
@@ -118,6 +124,7 @@ class Simulation {
   Storage& storage_;
   Random random_;
   SimIoPool io_;
+  SlowMessages messages_;
   Environment env_;
   Plan plan_;
   JobIdentity identity_;
@@ -127,6 +134,7 @@ class Simulation {
   HeldLocks locks_;
   std::unique_ptr<Deployment> deployment_;
   std::vector<bool> task_done_;
+  std::vector<double> slow_;  // by task
 };
 
 }  // namespace weir

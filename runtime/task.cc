@@ -112,7 +112,7 @@ std::optional<std::chrono::nanoseconds> Task::wants_step_in() {
   if (snapshot_ || advancing_ < nodes_.size()) return std::chrono::nanoseconds(0);
   if (source_ != nullptr && !drained_ && !sources_paused_ && !last_barrier_) return milliseconds(1);
   for (const auto& node : nodes_) {
-    if (const auto at = node->op->next_processing_time()) {
+    if (const auto at = node->op->next_processing_time(); at && !last_barrier_) {
       const Duration left = *at - env_.clock->wall_now();
       return std::clamp<std::chrono::nanoseconds>(left, milliseconds(0), milliseconds(10));
     }
@@ -134,6 +134,7 @@ bool Task::drain_outputs() {
 void Task::idle_work(SteadyTime now) {
   const EventTime wall = env_.clock->wall_now();
   for (auto& node : nodes_) {
+    if (last_barrier_) break;  // whoever goes on from that checkpoint fires them, once
     if (const auto at = node->op->next_processing_time(); at && *at <= wall) {
       node->op->on_processing_time(wall);
     }
@@ -157,7 +158,7 @@ bool Task::advance() {
     ++advancing_;
   }
   watermark_ = target_watermark_;
-  for (Partitioner* output : live_outputs_) output->set_watermark(to_millis(watermark_), active_);
+  announce_time();
   if (input_ended_ && watermark_ == kEndOfTime && !drained_) {
     drained_ = true;
     for (Partitioner* output : live_outputs_) output->end();
@@ -174,28 +175,62 @@ void Task::advance_again() {
   advance();
 }
 
+void Task::announce_time() {
+  for (Partitioner* output : live_outputs_) {
+    output->set_watermark(to_millis(watermark_), active_, since_ns_);
+  }
+}
+
 /// Event time of the task: the least of its inputs that are not idle.
+///
+/// One that has come to the end of time has nothing more to say about it, even before it says that
+/// it has ended: while the others are idle it must not bring them there. And one that is idle lets
+/// event time pass only if its sources were idle after the last source of the others had woken up:
+/// it may be behind the same source, and its records on their way. So in doubt sources are asked.
 void Task::merge_watermark() {
   EventTime lowest = kEndOfTime;
-  bool any_active = false, all_ended = true;
+  bool any_active = false, all_ended = true, all_at_end = true;
+  std::int64_t woken_ns = 0, idle_ns = INT64_MAX;
   for (const auto& input : inputs_) {
     if (input->ended) continue;
     all_ended = false;
-    if (!input->active) continue;
+    if (input->watermark == kEndOfTime) continue;
+    all_at_end = false;
+    if (!input->active) {
+      idle_ns = std::min(idle_ns, input->since_ns);
+      continue;
+    }
     any_active = true;
+    woken_ns = std::max(woken_ns, input->since_ns);
     lowest = std::min(lowest, input->watermark);
   }
   input_ended_ = all_ended;
-  const bool was_active = active_;
-  active_ = any_active || all_ended;
-  if (all_ended) lowest = kEndOfTime;
-  if ((any_active && lowest > watermark_) || (all_ended && !drained_)) {
+  active_ = any_active || all_at_end;
+  since_ns_ = active_ ? woken_ns : idle_ns;
+  const bool sure = woken_ns == 0 || idle_ns > woken_ns;
+  if (!sure && asked_ns_ < woken_ns) {
+    asked_ns_ = woken_ns;
+    listener_.event_time_in_doubt();
+  }
+  if ((active_ && sure && lowest > watermark_) || (all_ended && !drained_)) {
     target_watermark_ = lowest;
     advancing_ = 0;
     advance();
-  } else if (active_ != was_active) {
-    for (Partitioner* output : live_outputs_) output->set_watermark(to_millis(watermark_), active_);
+  } else {
+    announce_time();
   }
+}
+
+/// Of a source task: when it woke up, or when it was last known to be idle.
+void Task::note_idleness() {
+  const bool was_active = std::exchange(active_, !source_->idle());
+  nodes_[0]->metrics.idle.store(!active_, std::memory_order_relaxed);
+  const bool asked = std::exchange(confirm_idle_, false) && !active_;
+  if (active_ == was_active && !asked) return;
+  const std::int64_t now = env_.clock->steady_now().time_since_epoch().count();
+  // Later than what was said before, also where the clock has not gone on, and never 0. Who is
+  // asked says a later time than whoever woke up.
+  since_ns_ = std::max(now, since_ns_ + 1) + (asked ? 1 : 0);
 }
 
 Task::Step Task::poll_source() {
@@ -207,8 +242,7 @@ Task::Step Task::poll_source() {
   if (drained_ || sources_paused_ || last_barrier_) return Step::idle;
   auto polled = source_->poll();
   if (!polled.ok()) return fail(polled.error());
-  active_ = !source_->idle();
-  nodes_[0]->metrics.idle.store(!active_, std::memory_order_relaxed);
+  note_idleness();
   EventTime watermark = source_->watermark();
   if (*polled == SourceOperator::Poll::ended) {
     input_ended_ = true;
@@ -219,7 +253,7 @@ Task::Step Task::poll_source() {
     advancing_ = 0;
     advance();
   } else {
-    for (Partitioner* output : live_outputs_) output->set_watermark(to_millis(watermark_), active_);
+    announce_time();
   }
   if (failed_) return Step::done;
   if (*polled == SourceOperator::Poll::idle) return Step::idle;
@@ -262,6 +296,7 @@ void Task::deliver(Input& input, ChannelElement& element) {
       }
       input.watermark = std::max(input.watermark, from_millis(element.watermark_ms));
       input.active = element.active;
+      input.since_ns = element.since_ns;
       merge_watermark();
       return;
     case ChannelElement::Kind::end:

@@ -54,6 +54,9 @@ class TaskListener {
   /// All input has ended, all timers have fired; only a last checkpoint is left to do.
   virtual void task_drained(TaskId task) = 0;
   virtual void task_failed(TaskId task, Error why) = 0;
+  /// A source has woken up, and others were idle before that: have these say whether they still
+  /// are.
+  virtual void event_time_in_doubt() = 0;
   /// Dead letter `id` has been replayed or dropped; an error: it failed again and stays.
   virtual void letter_done(const std::string& id, const Status& status) = 0;
 };
@@ -121,6 +124,8 @@ class Task final : public TaskServices {
   void checkpoint_complete(CheckpointId id);
   void add_splits(const std::string& step, const std::vector<std::string>& splits, bool complete);
   void limit_event_time(const std::string& step, EventTime limit);
+  /// A source that is idle says so again.
+  void confirm_idle() { confirm_idle_ = true; }
   void replay(const std::string& step, const std::vector<DeadLetter>& letters);
   void drop_letters(const std::string& step, const std::vector<DeadLetter>& letters);
   /// Stops reading, for runs that only replay dead letters.
@@ -167,6 +172,8 @@ class Task final : public TaskServices {
   bool advance();
   void advance_again();
   void merge_watermark();
+  void announce_time();
+  void note_idleness();
   Step take_input();
   Step poll_source();
   void deliver(Input& input, ChannelElement& element);
@@ -184,6 +191,7 @@ class Task final : public TaskServices {
   void flush_outputs();
   bool drain_outputs();
   void idle_work(SteadyTime now);
+  bool refuse_letters(const std::vector<DeadLetter>& letters);
 
   TaskSetup setup_;
   Environment& env_;
@@ -205,6 +213,9 @@ class Task final : public TaskServices {
   EventTime target_watermark_ = kBeginningOfTime;
   std::size_t advancing_ = 0;  // next operator to advance; nodes_.size(): none
   bool active_ = true;
+  std::int64_t since_ns_ = 0;  // of ChannelElement, for what this task says
+  std::int64_t asked_ns_ = 0;  // the waking up after which it has asked who is still idle
+  bool confirm_idle_ = false;
   bool input_ended_ = false;
   bool drained_ = false;
   bool last_barrier_ = false;  // no record follows

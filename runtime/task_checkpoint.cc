@@ -107,7 +107,16 @@ void Task::limit_event_time(const std::string& step, EventTime limit) {
   if (source_ != nullptr && nodes_[0]->step->name == step) source_->limit_event_time(limit);
 }
 
+/// Behind the last barrier no effect would last, and what is emitted would never be committed.
+bool Task::refuse_letters(const std::vector<DeadLetter>& letters) {
+  if (!last_barrier_) return false;
+  const Error ending{ErrorCode::cancelled, "The job is ending"};
+  for (const DeadLetter& letter : letters) listener_.letter_done(letter.id, ending);
+  return true;
+}
+
 void Task::replay(const std::string& step, const std::vector<DeadLetter>& letters) {
+  if (refuse_letters(letters)) return;
   Node* node = find(step);
   WEIR_CHECK(node != nullptr, "dead letters for a step not here");
   std::set<std::string> failed_keys;  // what is parked behind a failure waits on
@@ -130,6 +139,7 @@ void Task::replay(const std::string& step, const std::vector<DeadLetter>& letter
 }
 
 void Task::drop_letters(const std::string& step, const std::vector<DeadLetter>& letters) {
+  if (refuse_letters(letters)) return;
   Node* node = find(step);
   WEIR_CHECK(node != nullptr, "dead letters for a step not here");
   for (const DeadLetter& letter : letters) {

@@ -38,6 +38,7 @@ struct Task::Input {
   Channel* channel = nullptr;
   std::uint32_t input = 0;
   EventTime watermark = kBeginningOfTime;
+  std::int64_t since_ns = 0;  ///< of ChannelElement
   bool active = true;
   bool ended = false;
   bool at_barrier = false;  // blocked until the others have the barrier too

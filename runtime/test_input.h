@@ -42,13 +42,17 @@ class TestInputBase {
   /// type of records has changed, what was pushed before cannot be read any more.
   virtual void take_over(const TestInputBase& other) = 0;
   virtual std::size_t size(unsigned split) const = 0;
-  /// Batches are cut at random places.
-  void seed(std::uint64_t seed) { random_ = Random(seed); }
+  /// Batches are cut at random places; they hold at most so many records.
+  void seed(std::uint64_t seed, std::size_t most_records = 200) {
+    random_ = Random(seed);
+    most_records_ = most_records;
+  }
 
  protected:
   std::vector<bool> ends_;          // by split
   std::vector<std::size_t> bases_;  // place of the first item that is still there
   mutable Random random_{1};
+  std::size_t most_records_ = 200;
 };
 
 template <class T>
@@ -102,7 +106,10 @@ class TestInput final : public TestInputBase {
   }
   bool ended(unsigned split) const { return ends_[split]; }
   std::size_t first(unsigned split) const { return bases_[split]; }
-  std::size_t batch_size() const { return 1 + random_.below(random_.chance(0.3) ? 200 : 8); }
+  std::size_t batch_size() const {
+    return 1 + random_.below(random_.chance(0.3) ? most_records_
+                                                 : std::min<std::size_t>(most_records_, 8));
+  }
 
  private:
   std::vector<std::vector<Item>> logs_;  // by split

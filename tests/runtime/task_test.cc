@@ -32,6 +32,7 @@ class Listener final : public TaskListener {
   }
   void task_drained(TaskId) override { drained = true; }
   void task_failed(TaskId, Error why) override { reason = why.message; }
+  void event_time_in_doubt() override { ++doubts; }
   void letter_done(const std::string&, const Status&) override {}
 
   std::vector<CheckpointId> done, declined;
@@ -39,6 +40,7 @@ class Listener final : public TaskListener {
   std::vector<StepPart> last_parts;
   std::string reason;
   bool drained = false;
+  int doubts = 0;
 };
 
 /// The task of step "sum", behind two channels and before one.
@@ -80,6 +82,7 @@ class TaskTest : public ::testing::Test {
   void push(int input, const std::vector<Row>& rows, std::int64_t watermark, bool active = true) {
     ChannelElement element;
     element.active = active;
+    element.since_ns = since_ns_;
     auto batch = std::make_unique<Batch<Row>>();
     for (const Row& row : rows) {
       batch->push(row, row.n);
@@ -145,6 +148,7 @@ class TaskTest : public ::testing::Test {
   std::unique_ptr<Task> task_;
   Texts out_;
   std::int64_t watermark_ = INT64_MIN;
+  std::int64_t since_ns_ = 0;  // of elements that are pushed
 };
 
 TEST_F(TaskTest, AlignsBarriersBeforeItTakesWhatLiesBehindThem) {
@@ -212,6 +216,44 @@ TEST_F(TaskTest, AnInputThatWasIdleDoesNotBringEventTimeBack) {
   push(0, {}, 150);
   run();
   EXPECT_EQ(watermark_, 150);
+}
+
+// Both are behind one source, which was idle. What it sends to the second is still on its way.
+TEST_F(TaskTest, AnInputThatMayHaveWokenTooHoldsEventTime) {
+  push(0, {}, 100, false);
+  push(1, {}, 100, false);
+  since_ns_ = 7;
+  push(0, {}, 200);
+  run();
+  EXPECT_EQ(watermark_, INT64_MIN);
+  EXPECT_EQ(listener_.doubts, 1);
+  since_ns_ = 7;
+  push(1, {}, 100, false);  // which says nothing of what came then
+  run();
+  EXPECT_EQ(watermark_, INT64_MIN);
+  EXPECT_EQ(listener_.doubts, 1);
+  since_ns_ = 8;
+  push(1, {}, 100, false);
+  run();
+  EXPECT_EQ(watermark_, 200);
+}
+
+TEST_F(TaskTest, AnInputAtTheEndOfTimeDoesNotBringIdleOnesThere) {
+  push(0, {}, 100);
+  push(1, {}, 20, false);
+  run();
+  push(0, {}, to_millis(kEndOfTime));  // it will say in a moment that it has ended
+  run();
+  EXPECT_EQ(watermark_, 100);
+  end(0);
+  run();
+  EXPECT_EQ(watermark_, 100);
+  push(1, {}, 200);
+  run();
+  EXPECT_EQ(watermark_, 200);
+  push(1, {}, to_millis(kEndOfTime));
+  run();
+  EXPECT_EQ(watermark_, to_millis(kEndOfTime));
 }
 
 TEST_F(TaskTest, FiresAllTimersAtTheEndAndThenTakesTheLastBarrier) {
