@@ -5,6 +5,7 @@
   bite.py NAME...          only these
   bite.py --list           their names
   bite.py --check          only that each search text still occurs exactly once
+  bite.py --only SUITE     what do the tests of one folder notice alone? Changes no results
   bite.py --write-docs     afterwards write the table of docs/bite.md; needs a result of every break
   bite.py --work FOLDER    where the copy of the tree and its build lie (build-bite)
 
@@ -46,11 +47,11 @@ def check_texts(root):
     return problems
 
 
-def try_break(shop, one):
+def try_break(shop, one, only=None):
     """Breaks the copy, and returns the tests that noticed; an empty list means that it survived."""
     # The folders of the files that were tried before the others.
     folders = [folder_of(suite) for suite in one.tried]
-    for suite in dict.fromkeys([*one.tried, *folders, *SUITES]):
+    for suite in [only] if only else dict.fromkeys([*one.tried, *folders, *SUITES]):
         if failed := shop.failures_unbroken(suite):
             sys.exit(f"bite: without any break these fail: {', '.join(failed)}")
         with shop.broken(one.file, one.old, one.new):
@@ -85,12 +86,26 @@ def arguments():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--write-docs", action="store_true")
+    parser.add_argument("--only", choices=SUITES, metavar="SUITE")
     parser.add_argument("--work", type=Path, default=ROOT / "build-bite")
     options = parser.parse_args()
     unknown = set(options.names) - {one.name for one in BREAKS}
     if unknown:
         parser.error(f"no break {', '.join(sorted(unknown))}; see --list")
     return options
+
+
+def ask_one(shop, options):
+    """Prints what one suite notices of each break."""
+    noticed = total = 0
+    for one in BREAKS:
+        if options.names and one.name not in options.names:
+            continue
+        failed = try_break(shop, one, options.only)
+        total, noticed = total + 1, noticed + bool(failed)
+        print(f"{one.name:26} {', '.join(failed) or '-'}", flush=True)
+    print(f"bite: {options.only} alone notices {noticed} of {total} breaks")
+    return 0
 
 
 def main():
@@ -105,6 +120,8 @@ def main():
 
     shop = Workshop(ROOT, options.work)
     shop.copy_tree()
+    if options.only:
+        return ask_one(shop, options)
     kept = options.work / "results.json"
     results = json.loads(kept.read_text()) if kept.is_file() else {}
     survivors = []

@@ -74,6 +74,7 @@ std::string OutputReader::check(CheckpointId completed) {
     const auto found = expected_.lines.find(sink);
     Multiset left = found == expected_.lines.end() ? Multiset() : found->second;
     for (const PartFile& part : parts_[sink]) {
+      if (sink == std::string_view("totals")) continue;  // they come last; see check_final
       for (const std::string& line : part.lines) {
         const auto place = left.find(line);
         if (place == left.end() || place->second-- == 0) {
@@ -85,17 +86,56 @@ std::string OutputReader::check(CheckpointId completed) {
   return check_order();
 }
 
-std::string OutputReader::check_final(CheckpointId completed) {
+std::string OutputReader::check_final(CheckpointId completed, const Expected& expected) {
   if (std::string bad = check(completed); !bad.empty()) return bad;
   for (const char* sink : kSinks) {
+    if (sink == std::string_view("nudges") || sink == std::string_view("totals")) continue;
     Multiset got;
     for (const PartFile& part : parts_[sink]) {
       for (const std::string& line : part.lines) ++got[line];
     }
-    const auto found = expected_.lines.find(sink);
+    const auto found = expected.lines.find(sink);
     const Multiset none;
-    const Multiset& wanted = found == expected_.lines.end() ? none : found->second;
+    const Multiset& wanted = found == expected.lines.end() ? none : found->second;
     if (std::string bad = difference(sink, wanted, got); !bad.empty()) return bad;
+  }
+  if (std::string bad = check_nudges(); !bad.empty()) return bad;
+  return check_totals(expected);
+}
+
+/// A total is given once, and again for each letter that is replayed after that; each time it holds
+/// more, and the last one holds all.
+std::string OutputReader::check_totals(const Expected& expected) const {
+  std::map<std::string, std::set<std::int64_t>> counts;
+  std::map<std::string, std::string> last;
+  for (const PartFile& part : parts_.at("totals")) {
+    for (const std::string& line : part.lines) {
+      TotalRow row;
+      if (!from_json(line, row).ok()) return "not a total: " + line;
+      auto& mine = counts[row.key];
+      if (!mine.insert(row.value.count).second) return "totals: twice " + line;
+      if (*mine.rbegin() == row.value.count) last[row.key] = line;
+    }
+  }
+  Multiset got;
+  for (const auto& [item, line] : last) ++got[line];
+  return difference(
+      "totals", expected.lines.contains("totals") ? expected.lines.at("totals") : Multiset(), got);
+}
+
+/// How many nudges a user gets is left to wall time, but they are counted without a gap.
+std::string OutputReader::check_nudges() const {
+  std::map<std::string, std::int64_t> count, last;
+  for (const PartFile& part : parts_.at("nudges")) {
+    for (const std::string& line : part.lines) {
+      Nudge nudge;
+      if (!from_json(line, nudge).ok()) return "not a nudge: " + line;
+      ++count[nudge.user];
+      last[nudge.user] = std::max(last[nudge.user], nudge.time);
+    }
+  }
+  for (const auto& [user, n] : count) {
+    if (last[user] != n) return "a nudge of " + user + " is lost";
   }
   return {};
 }
@@ -146,25 +186,15 @@ std::size_t OutputReader::lines() const {
   return lines;
 }
 
-namespace {
-
-std::string describe(const DeadLetter& letter, std::string& problem) {
-  if (letter.format != PayloadFormat::record) {
-    return letter_text(letter.step, letter.reason, letter.bytes);
-  }
+Result<Order> order_of(const DeadLetter& letter) {
   Order order;
-  if (Status read = decode_letter_record(letter, order); !read.ok()) {
-    problem = read.error().message;
-  }
-  std::string line;
-  to_json(line, order);
-  return letter_text(letter.step, letter.reason, line);
+  WEIR_TRY(decode_letter_record(letter, order));
+  return order;
 }
 
-}  // namespace
-
-Multiset read_letters(CheckpointStore& store, const Manifest& manifest, std::string& problem) {
-  Multiset letters;
+std::vector<DeadLetter> read_letters(CheckpointStore& store, const Manifest& manifest,
+                                     std::string& problem) {
+  std::vector<DeadLetter> letters;
   std::set<std::string> ids;
   std::vector<std::unique_ptr<RowCursor>> newest_first;
   for (auto run = manifest.dead_letters.rbegin(); run != manifest.dead_letters.rend(); ++run) {
@@ -178,13 +208,13 @@ Multiset read_letters(CheckpointStore& store, const Manifest& manifest, std::str
   const auto rows = merge_cursors(std::move(newest_first), true);
   Status status = rows->seek("");
   for (; status.ok() && rows->valid(); status = rows->next()) {
-    const auto letter = decode_dead_letter(rows->value());
+    auto letter = decode_dead_letter(rows->value());
     if (!letter.ok()) {
       problem = letter.error().message;
       return letters;
     }
     if (!ids.insert(letter->id).second) problem = "two letters have the id " + letter->id;
-    ++letters[describe(*letter, problem)];
+    letters.push_back(std::move(*letter));
   }
   if (!status.ok()) problem = status.error().message;
   return letters;

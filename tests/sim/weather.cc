@@ -14,16 +14,28 @@ Weather::Weather(MemoryStorage& storage, std::uint64_t seed) : storage_(storage)
 Weather::~Weather() { storage_.set_fault(nullptr); }
 
 void Weather::change() {
-  mood_ = random_.chance(0.5) ? Mood::calm : static_cast<Mood>(1 + random_.below(5));
+  calm();
+  if (random_.chance(0.5)) return;
+  mood_ = static_cast<Mood>(1 + random_.below(kMoods - 1));
   chance_ = random_.chance(0.3) ? 1.0 : 0.02 + 0.2 * static_cast<double>(random_.below(100)) / 100;
+  if (mood_ == Mood::brimful) storage_.set_capacity(storage_.used_bytes() + random_.below(4000));
 }
 
-void Weather::calm() { mood_ = Mood::calm; }
+void Weather::calm() {
+  mood_ = Mood::calm;
+  storage_.set_capacity(UINT64_MAX);
+}
+
+bool Weather::made(const Error& error) {
+  return error.message.find("simulated:") != std::string::npos ||
+         error.message.find("no space left") != std::string::npos;
+}
 
 Status Weather::on_operation(std::string_view operation, const std::string& path) {
   history_ = mix64(history_ ^ hash_bytes(operation) ^ mix64(hash_bytes(path)));
   switch (mood_) {
     case Mood::calm:
+    case Mood::brimful:
       return {};
     case Mood::full:
       if (operation != "append" && operation != "create") return {};
@@ -40,6 +52,9 @@ Status Weather::on_operation(std::string_view operation, const std::string& path
     case Mood::no_remove:
       if (operation != "remove") return {};
       return maybe(chance_, ErrorCode::io, operation, path);
+    case Mood::bad_read:
+      if (operation != "read") return {};
+      return maybe(chance_ / 4, ErrorCode::io, operation, path);
   }
   return {};
 }

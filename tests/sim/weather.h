@@ -21,6 +21,8 @@ class Weather {
 
   /// Chooses a mood at random: half of the time nothing fails.
   void change();
+  /// True for an error that comes from here, and not from the engine.
+  static bool made(const Error& error);
   void calm();
   /// While the test itself looks at the storage nothing fails and nothing is recorded.
   void pause(bool paused) { paused_ = paused; }
@@ -30,7 +32,17 @@ class Weather {
   std::uint64_t faults() const { return faults_; }
 
  private:
-  enum class Mood : std::uint8_t { calm, full, no_rename, bad_sync, bad_folder_sync, no_remove };
+  enum class Mood : std::uint8_t {
+    calm,
+    full,     ///< appends are refused at random
+    brimful,  ///< there is room for so many bytes and no more, so that a part may be written
+    no_rename,
+    bad_sync,
+    bad_folder_sync,
+    no_remove,
+    bad_read,
+  };
+  static constexpr std::uint64_t kMoods = 8;
   Status on_operation(std::string_view operation, const std::string& path);
   Status maybe(double chance, ErrorCode code, std::string_view operation, const std::string& path);
 
