@@ -210,8 +210,8 @@ EXCHANGE = [
 
 EVENT_TIME = [
     _break("watermark_back", "event time goes back when an input that was idle wakes up",
-           "runtime/task.cc", "  if ((any_active && lowest > watermark_) ||",
-           "  if ((any_active && lowest != watermark_) ||", "runtime/task operators/source"),
+           "runtime/task.cc", "  if ((active_ && sure && lowest > watermark_) ||",
+           "  if ((active_ && sure && lowest != watermark_) ||", "runtime/task operators/source"),
     _break("new_split_rewinds", "a split that is found later judges lateness by its own past",
            "runtime/splits.cc",
            "  split.floor_ms = std::max(split.floor_ms, watermark_ms_);\n  ids_.insert(",
@@ -232,8 +232,20 @@ EVENT_TIME = [
     _break("idle_split_waited_for", "event time waits for a split that is idle",
            "runtime/splits.cc", "    if (split.idle) continue;\n", "", "runtime/splits"),
     _break("idle_input_waited_for", "event time waits for an input that is idle",
-           "runtime/task.cc", "    if (!input->active) continue;\n", "",
+           "runtime/task.cc",
+           "    if (!input->active) {\n"
+           "      idle_ns = std::min(idle_ns, input->since_ns);\n      continue;\n    }\n", "",
            "runtime/task operators/source"),
+    _break("end_spreads", "an input that has ended takes idle ones along to the end of time",
+           "runtime/task.cc", "    if (input->watermark == kEndOfTime) continue;\n", "",
+           "runtime/task"),
+    _break("wake_overtakes", "event time passes the records of an input that has just woken up",
+           "runtime/task.cc", "  const bool sure = woken_ns == 0 ||",
+           "  const bool sure = woken_ns >= 0 ||", "runtime/task"),
+    _break("fires_behind_the_end", "timers on wall time fire after the last barrier of a stop",
+           "runtime/task.cc",
+           "    if (last_barrier_) break;  // whoever goes on from that checkpoint fires them, "
+           "once\n", "", "operators/requests"),
     _break("woken_split_rewinds", "a split that was idle judges lateness by its own past",
            "runtime/splits.cc",
            "  split.floor_ms = std::max(split.floor_ms, watermark_ms_);  // event time went on",
@@ -279,9 +291,9 @@ LETTERS = [
            "    if (status.ok()) {\n      node->letters->remove(letter.id);",
            "    if (status.ok()) {", "operators/process"),
     _break("replay_not_durable", "a replay is confirmed although its checkpoint failed",
-           "runtime/coordinator.cc", "          if (!result.ok()) {\n            const Error& why",
-           "          if (!result.ok()) {\n            done(Manifest());\n            return;\n"
-           "            const Error& why",
+           "runtime/coordinator.cc", "        if (!result.ok()) {\n          const Error& why",
+           "        if (!result.ok()) {\n          done(Manifest());\n          return;\n"
+           "          const Error& why",
            "runtime/job_runner"),
     _break("replayed_twice", "a letter that is asked for twice is replayed twice",
            "runtime/coordinator.cc",
