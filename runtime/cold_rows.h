@@ -84,6 +84,7 @@ struct ColdState {
   bool loading = false;     ///< nothing may leave
   bool wants_snapshot = false;
   bool full = false;                 ///< of what cannot leave yet
+  std::size_t passed = 0;            ///< hashes of the runs that slices have brought in, or met
   std::size_t hand = 0;              ///< the slot where the search for cold entries goes on
   std::uint64_t heap_per_entry = 0;  ///< as the last snapshot found it
 

@@ -198,6 +198,7 @@ void Deployment::make_tasks() {
       setup.first_checkpoint = first;
       setup.batch_timeout = options_.batch_timeout;
       setup.state_budget_bytes = budget;
+      setup.background_restore_rows = options_.background_restore_rows;
       tasks_.push_back(
           std::make_unique<Task>(std::move(setup), env_, options_.to_coordinator(*coordinator_)));
       for (const StepId step : vertex.steps) tasks_.back()->add_operator(graph_.step(step));

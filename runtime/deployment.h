@@ -21,6 +21,8 @@ struct DeploymentOptions {
   std::string job_version;
   std::size_t channel_capacity = 8;  ///< batches
   Duration batch_timeout{2};
+  /// A state of so many rows in a subtask is restored while the job runs already.
+  std::uint64_t background_restore_rows = 200'000;
   std::uint64_t memory_bytes = 0;  ///< for all keyed state of this process; 0: no limit
   bool temporary_state = false;    ///< the state folder ends with the process
   HeldLocks* locks = nullptr;      ///< of the process, for its sinks; not null

@@ -63,9 +63,7 @@ void KeyedTable<K, S>::load_missing(std::uint64_t hash) {
       cold_->rows.find(hash, [this](const StoredRow& row) { return load_row_(*this, row); });
   cold_->loading = false;
   if (!status.ok()) throw StateFailure{status.error()};
-  for (std::size_t i = first_slot_of(hash); used(i) && slots_[i].hash == hash; ++i) {
-    reloaded_(slots_[i]);
-  }
+  visit_hash(hash, reloaded_);
 }
 
 template <class K, class S>
@@ -219,16 +217,21 @@ void KeyedTable<K, S>::measure_heap() {
 
 // ---- rows that stay where they are -----------------------------------------------------------
 
-/// Reads the rows of one hash into `scratch`, visits what they make, and empties it.
+/// Reads the rows of one hash into `into` and visits what they make; another table than this is
+/// then empty again.
 template <class K, class S>
 template <class Visit>
-Status KeyedTable<K, S>::visit_group(RowCursor& rows, std::uint64_t hash, KeyedTable& scratch,
+Status KeyedTable<K, S>::visit_group(RowCursor& rows, std::uint64_t hash, KeyedTable& into,
                                      Visit& visit) const {
   for (; rows.valid() && run_format::leading_word(rows.key()) == hash;) {
-    WEIR_TRY(load_row_(scratch, {hash, rows.key().substr(sizeof(hash)), rows.value()}));
+    WEIR_TRY(load_row_(into, {hash, rows.key().substr(sizeof(hash)), rows.value()}));
     WEIR_TRY(rows.next());
   }
-  scratch.visit_and_forget(hash, visit);
+  if (&into != this) {
+    into.visit_and_forget(hash, visit);
+  } else {
+    into.visit_hash(hash, visit);
+  }
   return {};
 }
 
@@ -240,6 +243,31 @@ Status KeyedTable<K, S>::visit_rows(RowCursor& rows, Visit&& visit) const {
     WEIR_TRY(visit_group(rows, run_format::leading_word(rows.key()), scratch, visit));
   }
   return {};
+}
+
+template <class K, class S>
+bool KeyedTable<K, S>::load_slice(std::uint64_t& cursor, std::uint64_t last, std::size_t budget) {
+  auto rows = cold_->rows.rows_from(cursor);
+  if (!rows.ok()) throw StateFailure{rows.error()};
+  KeyedTable scratch(0, UINT64_MAX);
+  const auto load = [&](RowCursor& from, std::uint64_t hash) -> Status {
+    if (is_resident(hash) || cold_->is_erased(hash)) return skip(from, hash);
+    cold_->loading = true;  // what comes in must not leave before all its rows have come
+    const bool room = size_ < most_capacity() / 16 * 11;
+    Status status = visit_group(from, hash, room ? *this : scratch, reloaded_);
+    cold_->loading = false;
+    return status;
+  };
+  for (; (*rows)->valid(); --budget) {
+    const std::uint64_t hash = run_format::leading_word((*rows)->key());
+    if (hash > last) return true;
+    if (budget == 0) return false;
+    if (++cold_->passed % 256 == 0) expect(cold_->passed, hash);
+    if (Status status = load(**rows, hash); !status.ok()) throw StateFailure{status.error()};
+    if (hash == UINT64_MAX) return true;
+    cursor = hash + 1;
+  }
+  return true;
 }
 
 /// Takes turns: the entries in memory up to the next hash in the runs, then what that one has there

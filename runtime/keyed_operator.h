@@ -39,23 +39,36 @@ class KeyedOperator : public Operator {
 
   Status restore(RestoreRequest& request) override {
     context_->watermark = request.watermark;
-    if (!request.rows) return {};
-    KeyedRowLoader<K, S> loader;
-    WEIR_TRY(loader.open(request.key_schema, request.state_schema));
+    if (!request.open_rows) return {};
+    auto loader = std::make_shared<Loader>();
+    WEIR_TRY(loader->open(request.key_schema, request.state_schema));
     const std::uint64_t budget = context_->state_budget_bytes;
-    if (budget > 0 && request.most_rows > budget / 2 / sizeof(Entry)) {
-      return restore_cold(request, loader);
+    request.rewrite |= loader->rewrite_needed();
+    if (request.may_wait && (budget == 0 || !request.rewrite)) {
+      restore_in_background(request, std::move(loader));
+      return {};
     }
-    if (budget > 0) table_->set_runs(request.runs, true);
-    std::size_t rows = 0;
-    WEIR_TRY(restore_rows(*request.rows, context_->step, [&](const StoredRow& row) {
-      if ((++rows & (kLooking - 1)) == 0) table_->expect(row.hash);
-      return loader.load(*table_, row);
+    WEIR_ASSIGN(const auto rows, request.open_rows());
+    if (budget > 0 && request.most_rows > budget / 2 / sizeof(Entry)) {
+      return restore_cold(request, *rows, *loader);
+    }
+    std::size_t seen = 0;
+    WEIR_TRY(restore_rows(*rows, context_->step, [&](const StoredRow& row) {
+      if ((++seen & (kLooking - 1)) == 0) table_->expect(table_->size(), row.hash);
+      return loader->load(*table_, row);
     }));
     table_->for_each([this](Entry& entry) { on_restored(entry); });
-    request.rewrite |= loader.rewrite_needed();
     if (request.rewrite) table_->mark_all_changed();
+    if (budget > 0) table_->set_runs(request.runs, true);  // now entries may leave
     return {};
+  }
+
+  bool restore_slice() override {
+    if (!loading_) return true;
+    if (!table_->load_slice(load_cursor_, context_->keys.last, kSnapshotSlice)) return false;
+    loading_ = rewriting_ = false;
+    if (context_->state_budget_bytes == 0) table_->end_cold();
+    return true;
   }
 
   bool on_watermark(EventTime watermark) override {
@@ -183,6 +196,8 @@ class KeyedOperator : public Operator {
   int prefetch_steps_ = 1;
 
  private:
+  using Loader = KeyedRowLoader<K, S>;
+
   std::int64_t ttl_now(std::int64_t time_ms) const {
     return ttl_.processing_time ? to_millis(context_->task->env().clock->wall_now()) : time_ms;
   }
@@ -209,36 +224,54 @@ class KeyedOperator : public Operator {
     queue(ttl_.processing_time).add(extras.expires_ms, entry.hash);
   }
 
-  using Loader = KeyedRowLoader<K, S>;
-
   Status limit_memory() {
     auto loader = std::make_shared<Loader>();
     WEIR_TRY(loader->open(to_json(schema_of<K>()), to_json(Parts::schema())));
-    table_->limit_memory(
-        context_->state_budget_bytes,
-        [loader](Table& table, const StoredRow& row) { return loader->load(table, row); },
-        [this](Entry& entry) { on_reloaded(entry); });
+    limit_memory(context_->state_budget_bytes, std::move(loader));
     return {};
   }
+  void limit_memory(std::uint64_t bytes, std::shared_ptr<Loader> loader) {
+    table_->limit_memory(
+        bytes, [loader](Table& table, const StoredRow& row) { return loader->load(table, row); },
+        [this](Entry& entry) { on_loaded(entry); });
+  }
+  /// An entry has come from the runs, for the first time since the restore or again.
+  void on_loaded(Entry& entry) {
+    if (!loading_ || entry.hash < load_cursor_) {
+      on_reloaded(entry);
+      return;
+    }
+    on_restored(entry);
+    if (rewriting_) table_->mark_changed(entry);
+  }
+  /// Leaves the state in its runs for now; `restore_slice` brings it in, and whoever asks for a
+  /// key.
+  void restore_in_background(RestoreRequest& request, std::shared_ptr<Loader> loader) {
+    if (context_->state_budget_bytes == 0) limit_memory(UINT64_MAX, std::move(loader));
+    table_->set_runs(request.runs, true);
+    table_->begin_cold();
+    load_cursor_ = context_->keys.first;
+    loading_ = request.in_background = true;
+    rewriting_ = request.rewrite;
+  }
   /// Leaves the state in its runs, and takes only times from it.
-  Status restore_cold(RestoreRequest& request, Loader& loader) {
-    if (request.rewrite || loader.rewrite_needed()) {
+  Status restore_cold(RestoreRequest& request, RowCursor& rows, Loader& loader) {
+    if (request.rewrite) {
       WEIR_ASSIGN(request.runs,
-                  request.write_run([&](RunWriter& run) { return rewrite(request, loader, run); }));
+                  request.write_run([&](RunWriter& run) { return rewrite(rows, loader, run); }));
       request.rewrite = false;
     } else {
-      WEIR_TRY(request.rows->seek(""));
-      WEIR_TRY(table_->visit_rows(*request.rows, [this](Entry& entry) { on_restored(entry); }));
+      WEIR_TRY(rows.seek(""));
+      WEIR_TRY(table_->visit_rows(rows, [this](Entry& entry) { on_restored(entry); }));
     }
     table_->set_runs(request.runs, true);
     table_->begin_cold();
     return {};
   }
   /// Reads rows as they were written and writes them as they are now, some at a time.
-  Status rewrite(RestoreRequest& request, Loader& loader, RunWriter& run) {
+  Status rewrite(RowCursor& rows, Loader& loader, RunWriter& run) {
     RowBuffer written;
     Table one(context_->keys.first, context_->keys.last);
-    RowCursor& rows = *request.rows;
     WEIR_TRY(rows.seek(""));
     while (rows.valid()) {
       const std::uint64_t hash = ByteReader(rows.key()).big_endian64();
@@ -335,6 +368,9 @@ class KeyedOperator : public Operator {
   TimerQueue event_timers_, processing_timers_;
   std::vector<Timer> due_timers_;  // being fired
   bool remove_requested_ = false;
+  // After a restore in the background: hashes from the cursor on have yet to be brought in.
+  bool loading_ = false, rewriting_ = false;
+  std::uint64_t load_cursor_ = 0;
 };
 
 }  // namespace weir

@@ -68,9 +68,11 @@ void KeyedTable<K, S>::place_all(Entry* from) {
 }
 
 template <class K, class S>
-void KeyedTable<K, S>::expect(std::uint64_t hash) {
-  const std::size_t in_all = geometry_.extrapolate(size_, hash);
-  if (in_all > limit_) grow(in_all / 10 * 16 + kMinCapacity);
+void KeyedTable<K, S>::expect(std::size_t count, std::uint64_t hash) {
+  const std::size_t in_all = geometry_.extrapolate(count, hash);
+  std::size_t capacity = in_all / 10 * 16 + kMinCapacity;
+  if (cold_ != nullptr) capacity = std::min(capacity, most_capacity());
+  if (in_all > limit_ && capacity > capacity_) grow(capacity);
 }
 
 }  // namespace weir

@@ -122,9 +122,9 @@ class KeyedTable {
     return matches(i, hash, key) ? slots_[i] : insert(i, hash, key);
   }
 
-  /// Entries are placed in the order of hashes and have come as far as `hash`: makes room for all
-  /// that will come. Otherwise they would crowd at one end of a table that is too small.
-  void expect(std::uint64_t hash);
+  /// Entries are placed in the order of hashes; `count` have come, as far as `hash`. Makes room for
+  /// all that will: they would crowd at one end of a table that is too small.
+  void expect(std::size_t count, std::uint64_t hash);
 
   /// Must be called before each change of `entry`'s state or extras.
   void touch(Entry& entry) {
@@ -193,6 +193,15 @@ class KeyedTable {
   void limit_memory(std::uint64_t bytes, LoadRow load_row, std::function<void(Entry&)> reloaded);
   /// All is in the runs, and comes into memory as it is asked for. The table is empty.
   void begin_cold() { cold_->partial = true; }
+  /// Brings into memory what has a hash from `cursor` to `last`, or visits it as if it came, where
+  /// memory is short: about `budget` hashes; true when it came to the end.
+  bool load_slice(std::uint64_t& cursor, std::uint64_t last, std::size_t budget);
+  /// All is in memory, and stays.
+  void end_cold() {
+    cold_.reset();
+    load_row_ = nullptr;
+    reloaded_ = nullptr;
+  }
   /// Whether some of the state may be in the runs alone.
   bool is_partial() const { return cold_ != nullptr && cold_->partial; }
   /// The runs of the state have changed. `all_stored`: they hold every snapshot so far.
@@ -238,10 +247,11 @@ class KeyedTable {
 
   /// Declares all entries changed, so that the next snapshot is complete in itself.
   void mark_all_changed() {
-    for_each_slot([this](Entry& e) {
-      e.extras.mark(changed_mark_);
-      KeyedRows<S>::mark_all_dirty(e);
-    });
+    for_each_slot([this](Entry& e) { mark_changed(e); });
+  }
+  void mark_changed(Entry& entry) {
+    entry.extras.mark(changed_mark_);
+    KeyedRows<S>::mark_all_dirty(entry);
   }
   /// The entry's main row is in a run already (after a restore).
   void mark_stored(Entry& entry) { entry.extras.mark(kStored); }
@@ -404,7 +414,13 @@ class KeyedTable {
   template <class Test>
   bool erase_cold_if(std::uint64_t& cursor, std::uint64_t last, std::size_t budget, Test& test);
   template <class Visit>
-  Status visit_group(RowCursor& rows, std::uint64_t hash, KeyedTable& scratch, Visit& visit) const;
+  Status visit_group(RowCursor& rows, std::uint64_t hash, KeyedTable& into, Visit& visit) const;
+  template <class Visit>
+  void visit_hash(std::uint64_t hash, Visit& visit) {
+    for (std::size_t i = first_slot_of(hash); used(i) && slots_[i].hash == hash; ++i) {
+      visit(slots_[i]);
+    }
+  }
 
   /// Appends the changed rows of `entry`, main row and collections, and clears its frozen mark.
   void write_entry(Entry& entry, RowBuffer& rows) {

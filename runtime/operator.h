@@ -113,15 +113,19 @@ using StateRuns = std::vector<std::shared_ptr<RunLookup>>;
 struct RestoreRequest {
   /// Items of the subtasks whose items fall to this one.
   std::vector<StateItem> items;
-  /// Live keyed rows of this subtask's key range; null when the step has none. In byte order.
-  std::unique_ptr<RowCursor> rows;
+  /// Opens the live keyed rows of this subtask's key range, in byte order, after checking the
+  /// files; empty when the step has none.
+  std::function<Result<std::unique_ptr<RowCursor>>()> open_rows;
   std::string key_schema, state_schema;  ///< as written
   EventTime watermark = kBeginningOfTime;
   /// The next snapshot must hold all rows, because the stored ones were not written by this
   /// subtask.
   bool rewrite = false;
-  std::uint64_t most_rows = 0;  ///< that `rows` may give
-  StateRuns runs;               ///< with a memory budget: what `rows` reads, unless `rewrite`
+  std::uint64_t most_rows = 0;  ///< that there may be
+  /// The rows may be left where they are and brought in by `restore_slice`, while the job runs;
+  /// then the operator sets `in_background`.
+  bool may_wait = false, in_background = false;
+  StateRuns runs;  ///< what holds the rows, if they may stay there for a while
   /// Writes the rows of this subtask as a run of its own, for a state that is not read into memory:
   /// then no rewriting is left to do.
   std::function<Result<StateRuns>(const std::function<Status(RunWriter&)>& fill)> write_run;
@@ -138,6 +142,10 @@ class Operator {
   }
   /// Called once after `open` when the job starts from a checkpoint.
   virtual Status restore(RestoreRequest& request);
+
+  /// Brings in a slice of what was left where it was; false when there is more. Meanwhile event
+  /// time stands still for the operator, and no barrier comes.
+  virtual bool restore_slice() { return true; }
 
   virtual void on_batch(std::uint32_t input, BatchBase& batch) = 0;
 

@@ -84,6 +84,11 @@ Task::Step Task::step_once() {
   if (stopping_) return Step::done;
   if (!drain_outputs()) return progressed ? Step::progress : Step::blocked;
   if (snapshot_ && snapshot_slice(/*may_wait=*/true)) progressed = true;
+  if (restoring_) {
+    restore_slice();
+    if (failed_) return Step::done;
+    progressed = true;
+  }
   if (advancing_ < nodes_.size()) {
     advance();
     return Step::progress;
@@ -109,7 +114,7 @@ std::optional<std::chrono::nanoseconds> Task::wants_step_in() {
   if (advancing_ == nodes_.size() && holding_ && (!snapshot_ || slices_wait_)) {
     return milliseconds(5);
   }
-  if (snapshot_ || advancing_ < nodes_.size()) return std::chrono::nanoseconds(0);
+  if (snapshot_ || restoring_ || advancing_ < nodes_.size()) return std::chrono::nanoseconds(0);
   if (source_ != nullptr && !drained_ && !sources_paused_ && !last_barrier_) return milliseconds(1);
   for (const auto& node : nodes_) {
     if (const auto at = node->op->next_processing_time(); at && !last_barrier_) {
@@ -188,6 +193,7 @@ void Task::announce_time() {
 /// event time pass only if its sources were idle after the last source of the others had woken up:
 /// it may be behind the same source, and its records on their way. So in doubt sources are asked.
 void Task::merge_watermark() {
+  if (restoring_) return;
   EventTime lowest = kEndOfTime;
   bool any_active = false, all_ended = true, all_at_end = true;
   std::int64_t woken_ns = 0, idle_ns = INT64_MAX;
@@ -234,7 +240,7 @@ void Task::note_idleness() {
 }
 
 Task::Step Task::poll_source() {
-  if (pending_trigger_ && !snapshot_) {
+  if (pending_trigger_ && !snapshot_ && !restoring_) {
     const auto [id, last] = *std::exchange(pending_trigger_, std::nullopt);
     begin_checkpoint(id, last);
     return failed_ ? Step::done : Step::progress;
@@ -248,7 +254,9 @@ Task::Step Task::poll_source() {
     input_ended_ = true;
     watermark = kEndOfTime;
   }
-  if (watermark > watermark_ || (input_ended_ && !drained_)) {
+  if (restoring_) {
+    // Event time goes on when all state is here.
+  } else if (watermark > watermark_ || (input_ended_ && !drained_)) {
     target_watermark_ = watermark;
     advancing_ = 0;
     advance();
@@ -292,7 +300,7 @@ void Task::deliver(Input& input, ChannelElement& element) {
         nodes_[0]->op->on_batch(input.input, *element.batch);
         element.batch->clear();
         input.channel->recycle(std::move(element.batch));
-        if (watermark_ == kEndOfTime) advance_again();
+        if (watermark_ == kEndOfTime && !restoring_) advance_again();
       }
       input.watermark = std::max(input.watermark, from_millis(element.watermark_ms));
       input.active = element.active;

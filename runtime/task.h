@@ -70,7 +70,9 @@ struct TaskSetup {
   std::string job, run_id, attempt_name, job_version;
   std::string runs_folder;
   std::uint64_t first_checkpoint = 1;
-  Duration batch_timeout{2};             ///< how long a record may wait in an open batch
+  Duration batch_timeout{2};  ///< how long a record may wait in an open batch
+  /// A state of so many rows is restored in the background.
+  std::uint64_t background_restore_rows = UINT64_MAX;
   std::uint64_t state_budget_bytes = 0;  ///< memory for the keyed state of a step; 0: no limit
 };
 
@@ -178,7 +180,9 @@ class Task final : public TaskServices {
   Step poll_source();
   void deliver(Input& input, ChannelElement& element);
   void on_barrier(Input& input, ChannelElement& element);
+  void release_barrier(CheckpointId id, bool last);
   void begin_checkpoint(CheckpointId id, bool last);
+  void restore_slice();
   bool snapshot_slice(bool may_wait);
   bool waits_for_disk(SteadyTime now);
   void write_piece(SnapshotPart& part);
@@ -212,6 +216,8 @@ class Task final : public TaskServices {
   EventTime watermark_ = kBeginningOfTime;  // that all operators have been advanced to
   EventTime target_watermark_ = kBeginningOfTime;
   std::size_t advancing_ = 0;  // next operator to advance; nodes_.size(): none
+  bool restoring_ = false;     // some operator, in the background; event time and barriers wait
+  std::optional<std::pair<CheckpointId, bool>> held_barrier_;  // for that
   bool active_ = true;
   std::int64_t since_ns_ = 0;  // of ChannelElement, for what this task says
   std::int64_t asked_ns_ = 0;  // the waking up after which it has asked who is still idle

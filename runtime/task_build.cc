@@ -179,19 +179,25 @@ Result<std::unique_ptr<RowCursor>> open_slice(Storage& storage, const std::strin
 
 }  // namespace
 
-/// With a memory budget the operator may leave its rows in runs of its own.
+/// Lets the operator leave its rows where they are, for good or for a while.
 Status Task::prepare_cold_restore(Node& node, const StepRestore& from, RestoreRequest& request,
                                   Storage& storage) {
   for (const RestoreSlice& slice : from.slices) {
     for (const RunInfo& run : slice.runs) request.most_rows += run.rows;
   }
-  if (setup_.state_budget_bytes == 0) return {};
-  for (const RunInfo& run : node.runs.runs()) {
-    WEIR_ASSIGN(std::shared_ptr<RunLookup> opened,
-                RunLookup::open(storage, setup_.runs_folder, run));
-    request.runs.push_back(opened);
-    node.lookups[run.file] = std::move(opened);
+  const bool budget = setup_.state_budget_bytes > 0;
+  request.may_wait = request.most_rows >= setup_.background_restore_rows;
+  if (!budget && !request.may_wait) return {};
+  // Old subtasks have different keys, so the order of their runs among each other does not matter.
+  for (const RestoreSlice& slice : from.slices) {
+    for (const RunInfo& run : slice.runs) {
+      WEIR_ASSIGN(std::shared_ptr<RunLookup> opened,
+                  RunLookup::open(storage, from.runs_folder, run));
+      if (budget && !request.rewrite) node.lookups[run.file] = opened;
+      request.runs.push_back(std::move(opened));
+    }
   }
+  if (!budget) return {};
   request.write_run = [this, &node, &storage, rows = request.most_rows](
                           const std::function<Status(RunWriter&)>& fill) -> Result<StateRuns> {
     const std::string file = state_file_name(node.step->name, setup_.subtask, 0,
@@ -216,19 +222,23 @@ Status Task::restore(StepRestore& from, Storage& storage) {
   request.watermark = from.watermark;
   request.rewrite = from.own_runs.empty();
   if (node->op->has_keyed_state() && !from.slices.empty()) {
-    // Slices of different old subtasks have different keys, so their order does not matter.
-    std::vector<std::unique_ptr<RowCursor>> slices;
-    for (const RestoreSlice& slice : from.slices) {
-      WEIR_ASSIGN(auto cursor,
-                  open_slice(storage, from.runs_folder, slice, setup_.max_parallelism));
-      slices.push_back(std::move(cursor));
-    }
-    request.rows = merge_cursors(std::move(slices), true);
+    request.open_rows = [this, &from, &storage]() -> Result<std::unique_ptr<RowCursor>> {
+      // Slices of different old subtasks have different keys, so their order does not matter.
+      std::vector<std::unique_ptr<RowCursor>> slices;
+      for (const RestoreSlice& slice : from.slices) {
+        WEIR_ASSIGN(auto cursor,
+                    open_slice(storage, from.runs_folder, slice, setup_.max_parallelism));
+        slices.push_back(std::move(cursor));
+      }
+      return merge_cursors(std::move(slices), true);
+    };
     if (!request.rewrite) node->runs.restore(from.own_runs);
     WEIR_TRY(prepare_cold_restore(*node, from, request, storage));
   }
   WEIR_TRY(node->op->restore(request));
   node->rewrite = request.rewrite;
+  node->restoring = request.in_background;
+  restoring_ |= node->restoring;
   // Aligned sources look at it to see how far each has got, before anything moves again.
   node->metrics.watermark_ms = to_millis(from.watermark);
   if (nodes_[0].get() == node) watermark_ = target_watermark_ = from.watermark;

@@ -16,9 +16,32 @@ void Task::on_barrier(Input& input, ChannelElement& element) {
   }
   input.at_barrier = true;
   if (++barriers_in_ < inputs_.size()) return;
+  if (restoring_) {  // all inputs wait behind it
+    held_barrier_ = {element.checkpoint, element.last};
+    return;
+  }
+  release_barrier(element.checkpoint, element.last);
+}
+
+void Task::release_barrier(CheckpointId id, bool last) {
   for (auto& other : inputs_) other->at_barrier = false;
   barriers_in_ = 0;
-  begin_checkpoint(element.checkpoint, element.last);
+  begin_checkpoint(id, last);
+}
+
+/// One slice of each operator that restores in the background.
+void Task::restore_slice() {
+  restoring_ = false;
+  for (auto& node : nodes_) {
+    if (node->restoring) node->restoring = !node->op->restore_slice();
+    restoring_ |= node->restoring;
+  }
+  if (restoring_) return;
+  if (!inputs_.empty()) merge_watermark();
+  if (held_barrier_) {
+    const auto [id, last] = *std::exchange(held_barrier_, std::nullopt);
+    release_barrier(id, last);
+  }
 }
 
 void Task::begin_checkpoint(CheckpointId id, bool last) {

@@ -28,7 +28,8 @@ struct Task::Node {
   std::string items_file;  // of the last checkpoint; the next one does without it
   bool rewrite = false;    // the next snapshot holds all rows: forget the runs before it
   std::uint64_t next_file = 0;
-  int snapshots_out = 0;  // begun and not written yet
+  bool restoring = false;  // in the background
+  int snapshots_out = 0;   // begun and not written yet
   // With a memory budget: those of `runs`, opened for look-ups, by file.
   std::map<std::string, std::shared_ptr<RunLookup>, std::less<>> lookups;
 };

@@ -225,7 +225,7 @@ TEST(KeyedTable, TakesEntriesInTheOrderOfHashes) {
   std::size_t n = 0;
   for (const std::uint64_t hash : hashes) {
     table.place(hash, 0);
-    if (++n % 256 == 0) table.expect(hash);
+    if (++n % 256 == 0) table.expect(n, hash);
   }
   EXPECT_EQ(table.size(), hashes.size());
   std::size_t seen = 0;
