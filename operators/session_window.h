@@ -29,7 +29,10 @@ struct SessionSpan {
 template <class Acc>
 struct SessionState {
   SessionSpan<Acc> only;
-  std::int64_t queued = INT64_MAX;  ///< the first time for which the queue has the key; not stored
+  // Not stored: the first time for which the queue has the key, and whether it may be an earlier
+  // one.
+  std::int64_t queued = INT64_MAX;
+  bool unsure = false;
   Boxed<std::vector<SessionSpan<Acc>>> several;
   BOOST_DESCRIBE_CLASS(SessionState, (), (only, several), (), ())
 
@@ -74,7 +77,10 @@ class SessionWindowOperator final
   bool on_time(Entry& entry, EventTime time) override {
     State& state = entry.value();
     const std::int64_t now = to_millis(time);
-    if (state.queued > now) return false;  // a time that has been overtaken
+    if (state.queued > now) {  // a time that has been overtaken
+      if (std::exchange(state.unsure, false)) this->wake(entry, state.queued);
+      return false;
+    }
     state.queued = INT64_MAX;
     std::int64_t next = next_due(state);
     const bool any = next <= now;
@@ -93,7 +99,11 @@ class SessionWindowOperator final
   void on_restored(Entry& entry) override { schedule(entry, next_due(entry.value())); }
   void on_reloaded(Entry& entry) override {
     Base::on_reloaded(entry);
-    entry.value().queued = INT64_MIN;  // for a time that is no longer known
+    // The queue has the key for the time when it is due, or for an earlier one that it has been
+    // woken for in vain since.
+    State& state = entry.value();
+    state.queued = next_due(state);
+    state.unsure = true;
   }
 
  private:
@@ -117,6 +127,7 @@ class SessionWindowOperator final
   void schedule(Entry& entry, std::int64_t due) {
     if (entry.value().queued <= due) return;
     entry.value().queued = due;
+    entry.value().unsure = false;
     this->wake(entry, due);
   }
   /// Gives the result of `span` if it is due; false when it is not needed any more.
