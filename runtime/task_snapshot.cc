@@ -49,6 +49,9 @@ void Task::write_piece(SnapshotPart& part) {
       piece_out_ = false;
       if (written.ok()) {
         part->written.push_back(std::move(*written));
+      } else if (written.error().code == ErrorCode::fsync_failed) {
+        for (; !to_write_.empty(); to_write_.pop_front()) async_end();  // the attempt ends here
+        return written.error();
       } else {
         part->rows.insert(part->rows.begin(), std::move(*rows));
       }
