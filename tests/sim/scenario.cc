@@ -89,7 +89,8 @@ bool Scenario::start() {
   faults_before_ = weather_.faults();
   const Status started = simulation_->start(where_from());
   tell("starts in " + options.state_dir + " at parallelism " + std::to_string(options.parallelism) +
-       ": " + (started.ok() ? "well" : started.error().message));
+       " in " + std::to_string(options.memory_bytes) +
+       " bytes: " + (started.ok() ? "well" : started.error().message));
   if (started.ok()) {
     before_move_.reset();
     check_restored();

@@ -21,7 +21,7 @@ namespace {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint64_t kRuns = 40;
 #else
-constexpr std::uint64_t kRuns = 2400;
+constexpr std::uint64_t kRuns = 2200;
 #endif
 constexpr std::uint64_t kBlocks = 4;  // tests, so that several cores have something to do
 
