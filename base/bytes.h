@@ -9,6 +9,17 @@
 
 namespace weir {
 
+/// Writes `v` as LEB128 to `to`, which has room for 10 bytes; returns the place behind it.
+inline char* put_varint(char* to, std::uint64_t v) {
+  for (; v >= 0x80; v >>= 7) *to++ = static_cast<char>(v | 0x80);
+  *to++ = static_cast<char>(v);
+  return to;
+}
+/// ZigZag: small magnitudes of either sign become small numbers.
+inline std::uint64_t zigzagged(std::int64_t v) {
+  return (static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63);
+}
+
 /// Appends to a string that the caller owns and may reuse.
 class ByteWriter {
  public:
@@ -18,16 +29,13 @@ class ByteWriter {
   void raw(std::string_view bytes) { out_.append(bytes); }
   /// LEB128, 1 to 10 bytes.
   void varint(std::uint64_t v) {
-    while (v >= 0x80) {
-      u8(static_cast<std::uint8_t>(v) | 0x80);
-      v >>= 7;
-    }
-    u8(static_cast<std::uint8_t>(v));
+    if (v < 0x80) [[likely]]
+      return u8(static_cast<std::uint8_t>(v));
+    char buffer[10];
+    out_.append(buffer, static_cast<std::size_t>(put_varint(buffer, v) - buffer));
   }
   /// ZigZag, then LEB128: small magnitudes of either sign are short.
-  void zigzag(std::int64_t v) {
-    varint((static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63));
-  }
+  void zigzag(std::int64_t v) { varint(zigzagged(v)); }
   void big_endian64(std::uint64_t v) {
     v = __builtin_bswap64(v);
     fixed(&v, 8);

@@ -34,6 +34,7 @@
 #include <vector>
 
 #include "weir/base/bytes.h"
+#include "weir/base/codec_bounded.h"
 #include "weir/base/describe.h"
 #include "weir/base/key.h"
 
@@ -234,7 +235,9 @@ void encode(ByteWriter& writer, const T& value) {
   namespace cd = codec_detail;
   WEIR_REQUIRE_STORABLE(T);
   constexpr Shape shape = shape_of<T>;
-  if constexpr (shape == Shape::custom)
+  if constexpr (cd::is_bounded<T> && cd::has_parts<T>)
+    cd::encode_bounded(writer, value);
+  else if constexpr (shape == Shape::custom)
     Codec<T>::encode(writer, value);
   else if constexpr (shape == Shape::boolean)
     writer.u8(value ? 1 : 0);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "weir/checkpoint/run.h"
+#include "weir/checkpoint/run_format.h"
 
 namespace weir {
 namespace {
@@ -38,21 +39,29 @@ class MergeCursor final : public RowCursor {
   bool tombstone() const override { return current_->tombstone(); }
 
  private:
+  /// Where a cursor stands. Most comparisons end with the leading words of the keys.
+  struct Place {
+    std::uint64_t word;
+    std::string_view key;
+    std::size_t age;
+  };
   /// True when `a` comes after `b`; std::push_heap then keeps the first one at the front.
-  bool after(std::size_t a, std::size_t b) const {
-    const int order = cursors_[a]->key().compare(cursors_[b]->key());
-    return order != 0 ? order > 0 : a > b;
+  static bool after(const Place& a, const Place& b) {
+    if (a.word != b.word) return a.word > b.word;
+    const int order = a.key.compare(b.key);
+    return order != 0 ? order > 0 : a.age > b.age;
   }
   void push(std::size_t age) {
     if (!cursors_[age]->valid()) return;
-    heap_.push_back(age);
-    std::push_heap(heap_.begin(), heap_.end(), [this](auto a, auto b) { return after(a, b); });
+    const std::string_view key = cursors_[age]->key();
+    heap_.push_back({run_format::leading_word(key), key, age});
+    std::push_heap(heap_.begin(), heap_.end(), after);
   }
-  std::size_t pop() {
-    std::pop_heap(heap_.begin(), heap_.end(), [this](auto a, auto b) { return after(a, b); });
-    const std::size_t age = heap_.back();
+  Place pop() {
+    std::pop_heap(heap_.begin(), heap_.end(), after);
+    const Place first = heap_.back();
     heap_.pop_back();
-    return age;
+    return first;
   }
 
   Status step_current() {
@@ -65,15 +74,15 @@ class MergeCursor final : public RowCursor {
   /// Takes the next key out of the heap and moves every older row of it out of the way.
   Status land() {
     while (!heap_.empty()) {
-      const std::size_t newest = pop();
-      const std::string_view key = cursors_[newest]->key();
-      while (!heap_.empty() && cursors_[heap_.front()]->key() == key) {
-        const std::size_t older = pop();
+      const Place newest = pop();
+      while (!heap_.empty() && heap_.front().word == newest.word &&
+             heap_.front().key == newest.key) {
+        const std::size_t older = pop().age;
         WEIR_TRY(cursors_[older]->next());
         push(older);
       }
-      current_ = cursors_[newest].get();
-      current_age_ = newest;
+      current_ = cursors_[newest.age].get();
+      current_age_ = newest.age;
       if (!hide_tombstones_ || !current_->tombstone()) return {};
       WEIR_TRY(step_current());
     }
@@ -82,7 +91,7 @@ class MergeCursor final : public RowCursor {
 
   std::vector<std::unique_ptr<RowCursor>> cursors_;  // by age, the newest first
   bool hide_tombstones_;
-  std::vector<std::size_t> heap_;  // ages of valid cursors, without the current one
+  std::vector<Place> heap_;  // of valid cursors, without the current one
   RowCursor* current_ = nullptr;
   std::size_t current_age_ = 0;
 };

@@ -53,7 +53,9 @@ class FileRunWriter final : public RunWriter {
  private:
   Status add(std::string_view key, std::string_view value, std::uint64_t value_mark) {
     WEIR_CHECK(!finished_, "a finished run takes no rows");
-    WEIR_CHECK(info_.rows == 0 || last_key_ < key, "keys of a run must be strictly increasing");
+    const std::uint64_t word = leading_word(key);
+    WEIR_CHECK(info_.rows == 0 || last_word_ < word || last_key_ < key,
+               "keys of a run must be strictly increasing");
     if (block_rows_ > 0 && bytes_.size() - block_begin_ + key.size() + value.size() > kBlockBytes) {
       WEIR_TRY(end_block());
     }
@@ -62,7 +64,6 @@ class FileRunWriter final : public RunWriter {
       ++blocks_;
     }
     append_row(key, value, value_mark);
-    const std::uint64_t word = leading_word(key);
     if (info_.rows++ == 0 || word != last_word_) filter_.add(word);
     last_word_ = word;
     last_key_.assign(key);

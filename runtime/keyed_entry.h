@@ -35,7 +35,11 @@ class StateHolder {
   S& get() { return content_.get(); }
 };
 
-/// Keeps the key of an entry; that of an integer is its hash already, since mix64 is a bijection.
+/// The key of an integer is its hash already, since mix64 is a bijection.
+template <class K>
+inline constexpr bool key_is_hash = shape_of<K> == Shape::integer;
+
+/// Keeps the key of an entry, unless its hash does.
 template <class K>
 class KeyHolder {
  public:
@@ -47,7 +51,8 @@ class KeyHolder {
   K key_;
 };
 template <class K>
-requires(shape_of<K> == Shape::integer) class KeyHolder<K> {
+requires key_is_hash<K>
+class KeyHolder<K> {
  public:
   explicit KeyHolder(K) {}
   K get(std::uint64_t hash) const { return static_cast<K>(unmix64(hash)); }

@@ -5,9 +5,14 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
 
 #include "weir/base/codec.h"
+#include "weir/runtime/keyed_entry.h"
 #include "weir/runtime/row_buffer.h"
 #include "weir/runtime/state_parts.h"
 #include "weir/runtime/timers.h"
@@ -22,12 +27,7 @@ struct KeyedRows {
   /// stored.
   template <class Entry>
   static void write(Entry& entry, RowBuffer& rows) {
-    begin(rows, entry, "");
-    rows.key_done();
-    ByteWriter value(rows.bytes());
-    encode_extras(value, entry.extras.get());
-    encode(value, Parts::main(entry.value()));
-    rows.row_done();
+    write_main(entry, rows);
     Parts::for_each_collection(entry.value(), [&](const char* name, auto& collection) {
       collection.take_changes(
           [&](auto&& write_key, auto&& write_value) {
@@ -61,6 +61,55 @@ struct KeyedRows {
   }
 
  private:
+  using Main = std::remove_cvref_t<decltype(Parts::main(std::declval<S&>()))>;
+
+  /// A key and state of numbers, as they are copied on the task's thread.
+  template <class Key>
+  struct Raw {
+    Main main;
+    [[no_unique_address]] std::conditional_t<key_is_hash<Key>, std::monostate, Key> key;
+
+    static std::pair<std::size_t, std::size_t> encode(std::uint64_t hash, const char* raw,
+                                                      char* to) {
+      namespace cd = codec_detail;
+      static_assert(cd::most_bytes<Key>() + cd::most_bytes<Main>() + 2 <= RawRows::kMostBytes);
+      Raw copy;
+      std::memcpy(static_cast<void*>(&copy), raw, sizeof copy);
+      char* const begin = to;
+      if constexpr (key_is_hash<Key>)
+        to = cd::put_bounded(to, static_cast<Key>(unmix64(hash)));
+      else
+        to = cd::put_bounded(to, copy.key);
+      *to++ = 0;  // no name of a collection
+      char* const value = to;
+      *to++ = 0;  // no extras
+      to = cd::put_bounded(to, copy.main);
+      return {static_cast<std::size_t>(value - begin), static_cast<std::size_t>(to - value)};
+    }
+    static constexpr RawRows kFormat{static_cast<std::uint32_t>(sizeof(Raw)), &encode};
+  };
+  template <class T>
+  static constexpr bool is_raw = codec_detail::is_bounded<T>&& std::is_trivially_copyable_v<T>&&
+      std::is_default_constructible_v<T>;
+
+  template <class Entry>
+  static void write_main(Entry& entry, RowBuffer& rows) {
+    using Key = std::remove_cvref_t<decltype(entry.key())>;
+    if constexpr (is_raw<Key> && is_raw<Main>) {
+      if (!entry.extras) {  // the same bytes, but later
+        using Copy = Raw<Key>;
+        Copy copy{Parts::main(entry.value()), {}};
+        if constexpr (!key_is_hash<Key>) copy.key = entry.key();
+        return rows.add_raw(entry.hash, &copy, Copy::kFormat);
+      }
+    }
+    begin(rows, entry, "");
+    rows.key_done();
+    ByteWriter value(rows.bytes());
+    encode_extras(value, entry.extras.get());
+    encode(value, Parts::main(entry.value()));
+    rows.row_done();
+  }
   template <class Entry>
   static void begin(RowBuffer& rows, Entry& entry, const char* collection) {
     rows.begin(entry.hash);

@@ -17,6 +17,7 @@ bool KeyedTable<K, S>::open_slot(std::size_t i) {
   for (std::size_t j = end; j > i; --j) {
     ::new (static_cast<void*>(slots_ + j)) Entry(std::move(slots_[j - 1]));
     slots_[j - 1].~Entry();
+    note_place(slots_[j]);
   }
   return true;
 }
@@ -31,6 +32,7 @@ void KeyedTable<K, S>::grow(std::size_t capacity) {
   }
   if (memory_.extend(slot_bytes(slot_count_))) {
     raise_all(old_count);
+    reset_blocks();
     place_all(slots_ + slot_count_ - size_);
     return;
   }

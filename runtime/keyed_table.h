@@ -10,6 +10,7 @@
 // A snapshot does not stop the task. `begin_snapshot` turns the bit of "changed" into "frozen" by
 // swapping the roles of two bits; `snapshot_slice` writes frozen entries as the sweep meets them,
 // and `touch`, called before every change, first writes the entry if the sweep has not reached it.
+// The sweep visits only such stretches of memory as hold marked entries.
 //
 // With a memory budget the table becomes a cache over the runs of its state (keyed_cold.h): entries
 // that runs hold as they are leave memory, and come back when their hash is asked for.
@@ -33,6 +34,7 @@
 #include "weir/runtime/cold_rows.h"
 #include "weir/runtime/keyed_entry.h"
 #include "weir/runtime/keyed_rows.h"
+#include "weir/runtime/marked_blocks.h"
 #include "weir/runtime/row_buffer.h"
 #include "weir/runtime/slot_geometry.h"
 #include "weir/runtime/slot_memory.h"
@@ -131,6 +133,7 @@ class KeyedTable {
     if (entry.extras.marked(frozen_mark_)) [[unlikely]]
       write_entry(entry, frozen_rows_);
     entry.extras.mark(changed_mark_);
+    changed_blocks_.mark(offset_of(entry));
   }
 
   /// Removes an entry; its stored rows get tombstones.
@@ -221,6 +224,8 @@ class KeyedTable {
   void begin_snapshot() {
     WEIR_CHECK(!snapshotting_, "a snapshot began before the last one was finished");
     std::swap(changed_mark_, frozen_mark_);
+    std::swap(changed_blocks_, frozen_blocks_);
+    changed_blocks_.clear();
     frozen_rows_ = std::move(tombstones_);
     tombstones_ = RowBuffer();
     snapshotting_ = true;
@@ -232,8 +237,10 @@ class KeyedTable {
   bool snapshot_slice(RowBuffer& rows, std::size_t budget) {
     if (!snapshotting_) return true;
     SweepPace pace(budget);
-    for (std::size_t i = first_slot_from(cursor_); i < slot_count_; ++i) {
+    frozen_rows_.in_order(true);
+    for (std::size_t i = first_slot_from(cursor_); (i = next_frozen(i)) < slot_count_; ++i) {
       if (pause_at(i, pace, cursor_)) {
+        frozen_rows_.in_order(false);
         if (frozen_rows_.size_bytes() >= piece_bytes()) rows = std::exchange(frozen_rows_, {});
         return false;
       }
@@ -251,6 +258,7 @@ class KeyedTable {
   }
   void mark_changed(Entry& entry) {
     entry.extras.mark(changed_mark_);
+    changed_blocks_.mark(offset_of(entry));
     KeyedRows<S>::mark_all_dirty(entry);
   }
   /// The entry's main row is in a run already (after a restore).
@@ -266,6 +274,35 @@ class KeyedTable {
   static constexpr std::uintptr_t kCold = ExtrasPointer::kHighMark;  // not written since looked at
 
   bool used(std::size_t i) const { return slots_[i].extras.marked(kUsed); }
+
+  std::size_t offset_of(const Entry& entry) const {
+    return static_cast<std::size_t>(reinterpret_cast<const char*>(&entry) -
+                                    reinterpret_cast<const char*>(slots_));
+  }
+  /// The first slot from `i` on that lies in a stretch with frozen entries; past the last slot when
+  /// there is none.
+  std::size_t next_frozen(std::size_t i) const {
+    const std::size_t offset = i * sizeof(Entry);
+    const std::size_t next = frozen_blocks_.next(offset);
+    if (next == offset) [[likely]]
+      return i;
+    if (next == MarkedBlocks::kNone) return slot_count_;
+    const std::size_t far = frozen_blocks_.next(MarkedBlocks::end_of_block(next));
+    if (far != MarkedBlocks::kNone) prefetch_block(far);
+    return (next + sizeof(Entry) - 1) / sizeof(Entry);
+  }
+  void prefetch_block(std::size_t offset) const {
+    const char* block = reinterpret_cast<const char*>(slots_) + offset;
+    for (std::size_t line = 0; line < MarkedBlocks::kBytes; line += 64) {
+      __builtin_prefetch(block + line);
+    }
+  }
+  /// An entry has come to another place.
+  void note_place(const Entry& entry) {
+    if (!entry.extras.marked(kMarkA | kMarkB)) return;
+    if (entry.extras.marked(changed_mark_)) changed_blocks_.mark(offset_of(entry));
+    if (entry.extras.marked(frozen_mark_)) frozen_blocks_.mark(offset_of(entry));
+  }
 
   template <class Test>
   bool erase_resident_if(std::uint64_t& cursor, std::uint64_t last, std::size_t budget,
@@ -345,6 +382,7 @@ class KeyedTable {
       if (!used(next) || home_of(slots_[next].hash) > i) break;
       ::new (static_cast<void*>(slots_ + i)) Entry(std::move(slots_[next]));
       slots_[next].~Entry();
+      note_place(slots_[i]);
     }
     std::memset(static_cast<void*>(slots_ + i), 0, sizeof(Entry));
   }
@@ -356,6 +394,11 @@ class KeyedTable {
     set_capacity(capacity);
     memory_ = SlotMemory(slot_bytes(slot_count_));
     slots_ = static_cast<Entry*>(memory_.data());
+    reset_blocks();
+  }
+  void reset_blocks() {
+    changed_blocks_.reset(slot_bytes(slot_count_));
+    frozen_blocks_.reset(slot_bytes(slot_count_));
   }
   void set_capacity(std::size_t capacity) {
     capacity_ = capacity;
@@ -378,6 +421,7 @@ class KeyedTable {
   std::size_t move_to_place(Entry& from, std::size_t next) {
     Entry* place = slots_ + std::max(next, home_of(from.hash));
     if (place != &from) move_entry(from, place);
+    note_place(*place);
     return static_cast<std::size_t>(place - slots_) + 1;
   }
   static void move_entry(Entry& from, Entry* to) {
@@ -439,6 +483,7 @@ class KeyedTable {
   Entry* slots_ = nullptr;  // in it
   std::size_t capacity_ = 0, slot_count_ = 0, limit_ = 0, size_ = 0;
   unsigned changed_mark_ = kMarkA, frozen_mark_ = kMarkB;
+  MarkedBlocks changed_blocks_, frozen_blocks_;  // where entries with these marks are
   bool snapshotting_ = false;
   std::uint64_t cursor_ = 0;         // the sweep has written all frozen entries with smaller hashes
   RowBuffer frozen_rows_;            // of the snapshot under way

@@ -1,11 +1,16 @@
 // Rows of keyed state on their way from a task to a run file: the task appends, an I/O thread sorts
 // and writes. The key of a row begins with the eight bytes of its hash, big-endian, so rows sort by
 // hash.
+//
+// Most rows come from a sweep over a table, in their order already; they are only walked. The
+// others, before-images and tombstones, get an index, and that is sorted. States of plain numbers
+// come as they lie in memory, and become rows on the I/O thread too.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weir/base/bytes.h"
@@ -14,44 +19,59 @@
 
 namespace weir {
 
-/// Appended to by one thread, then handed to another. Holds at most 4 GiB a chunk of rows.
+/// How states that were copied as they lay in memory become rows.
+struct RawRows {
+  static constexpr std::size_t kMostBytes = 600;  ///< of a row, key and value
+  std::uint32_t size = 0;                         ///< of a copy
+  /// Writes the rest of the key behind the hash, and then the value, to `to`; returns how long both
+  /// are. `raw` need not be aligned.
+  std::pair<std::size_t, std::size_t> (*encode)(std::uint64_t hash, const char* raw,
+                                                char* to) = nullptr;
+};
+
+/// Appended to by one thread, then handed to another.
 class RowBuffer {
  public:
-  /// Begins a row; append its key to `writer()`, call `key_done`, append its value, call
-  /// `row_done`.
+  RowBuffer() = default;
+  RowBuffer(RowBuffer&& other) noexcept { swap(other); }
+  RowBuffer& operator=(RowBuffer&& other) noexcept {
+    RowBuffer(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~RowBuffer();
+
+  /// From now on rows come, as far as anyone knows, in the order of their keys.
+  void in_order(bool whether) { in_order_ = whether; }
+
+  /// Appends a row. `rest`: of its key, behind the hash.
+  void add(std::uint64_t hash, std::string_view rest, std::string_view value) {
+    append(hash, rest, value, static_cast<std::uint32_t>(value.size()));
+  }
+  /// Appends a row that `format` makes from `raw`. All such rows of a buffer have one format.
+  void add_raw(std::uint64_t hash, const void* raw, const RawRows& format) {
+    raw_ = &format;
+    append(hash, {}, {static_cast<const char*>(raw), format.size}, kRaw);
+  }
+  /// The same in parts: `begin`; append the rest of the key to `bytes()`, call `key_done`, append
+  /// the value, call `row_done`.
   void begin(std::uint64_t hash) {
-    if (chunks_.empty() || chunks_.back().bytes.size() >= kChunkBytes) new_chunk();
-    current_ = {hash,
-                static_cast<std::uint32_t>(chunks_.size() - 1),
-                static_cast<std::uint32_t>(chunks_.back().bytes.size()),
-                0,
-                0,
-                false};
-    ByteWriter(chunks_.back().bytes).big_endian64(hash);
+    hash_ = hash;
+    parts_.clear();
   }
-  std::string& bytes() { return chunks_.back().bytes; }
-  void key_done() {
-    current_.key_size = static_cast<std::uint32_t>(bytes().size() - current_.offset);
-  }
+  std::string& bytes() { return parts_; }
+  void key_done() { rest_size_ = parts_.size(); }
   void row_done() {
-    current_.value_size =
-        static_cast<std::uint32_t>(bytes().size() - current_.offset - current_.key_size);
-    rows_.push_back(current_);
+    const std::string_view parts = parts_;
+    add(hash_, parts.substr(0, rest_size_), parts.substr(rest_size_));
   }
   /// Completes a row as a tombstone; nothing follows the key.
-  void tombstone_done() {
-    key_done();
-    current_.tombstone = true;
-    rows_.push_back(current_);
-  }
+  void tombstone_done() { append(hash_, parts_, {}, kTombstone); }
   void add_tombstone(std::string_view key);
 
-  std::size_t rows() const { return rows_.size(); }
-  bool empty() const { return rows_.empty(); }
+  std::size_t rows() const { return rows_; }
+  bool empty() const { return rows_ == 0; }
   /// Memory that it holds, about.
-  std::size_t size_bytes() const {
-    return chunks_.size() * kChunkBytes + rows_.size() * sizeof(Row);
-  }
+  std::size_t size_bytes() const;
 
   /// Sorts the rows and writes them. Of a tombstone and a row with the same key the row wins: the
   /// key was made anew after its removal. The buffer stays as it is, so a failed write can be
@@ -59,27 +79,51 @@ class RowBuffer {
   Status write_to(RunWriter& writer);
 
  private:
-  static constexpr std::size_t kChunkBytes = 1 << 20;
-  struct Chunk {
-    std::string bytes;
+  static constexpr std::uint32_t kTombstone = UINT32_MAX, kRaw = UINT32_MAX - 1;  // not sizes
+  /// A row as it lies in memory, in front of key and value. Not aligned.
+  struct Head {
+    std::uint32_t key_size, value_size;
   };
   struct Row {
-    std::uint64_t hash;
-    std::uint32_t chunk, offset, key_size, value_size;
-    bool tombstone;
+    std::string_view key, value;
+    bool tombstone = false;
   };
-  void new_chunk();
-  std::string_view key(const Row& row) const {
-    return std::string_view(chunks_[row.chunk].bytes).substr(row.offset, row.key_size);
-  }
-  std::string_view value(const Row& row) const {
-    return std::string_view(chunks_[row.chunk].bytes)
-        .substr(row.offset + row.key_size, row.value_size);
-  }
+  using Scratch = char[8 + RawRows::kMostBytes];
+  /// Blocks of memory that are filled one after another.
+  struct Lane {
+    struct Block {
+      char* begin;
+      std::size_t size, used;
+    };
+    std::vector<Block> blocks;
+    char* room(std::size_t bytes);
+    void release();
+  };
+  struct Out {  // a row that came out of order
+    std::uint64_t hash;
+    const char* at;
+  };
+  class Walk;
 
-  std::vector<Chunk> chunks_;
-  std::vector<Row> rows_;
-  Row current_{};
+  void append(std::uint64_t hash, std::string_view rest, std::string_view value,
+              std::uint32_t value_size);
+  bool follows(std::uint64_t hash, std::string_view rest, bool raw) const;
+  /// The row at `at`; one that is made only now stands in `scratch`.
+  Row row_at(const char* at, Scratch& scratch) const;
+  std::size_t bytes_of(const Head& head) const;
+  bool less(const Out& a, const Out& b) const;
+  void swap(RowBuffer& other) noexcept;
+
+  Lane ordered_, others_;
+  std::vector<Out> index_;              // of the others
+  const char* last_ordered_ = nullptr;  // the last row there
+  std::uint64_t last_hash_ = 0;         // its hash
+  const RawRows* raw_ = nullptr;
+  std::size_t rows_ = 0;
+  bool in_order_ = false;
+  std::string parts_;  // of the row at hand
+  std::uint64_t hash_ = 0;
+  std::size_t rest_size_ = 0;
 };
 
 }  // namespace weir

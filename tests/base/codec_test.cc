@@ -97,6 +97,22 @@ TEST(Codec, KeepsItsBytes) {
   EXPECT_EQ(hex_of(Empty{}), "00");
 }
 
+TEST(Codec, WritesAStructAtOnceAsItWouldFieldByField) {
+  for (const bool most : {false, true}) {
+    Numbers n;
+    if (most) {
+      n = {true,       INT8_MIN,   INT16_MIN,  INT32_MIN, INT64_MIN, UINT8_MAX,
+           UINT16_MAX, UINT32_MAX, UINT64_MAX, -1.5f,     1e300,     '~'};
+    }
+    std::string fields;
+    for_each_field(n, [&](const char*, const auto& field) { fields += hex_of(field); });
+    EXPECT_EQ(hex_of(n), fields);
+    EXPECT_LE(fields.size() / 2, codec_detail::most_bytes<Numbers>());
+    EXPECT_EQ(hex_of(std::pair(n, std::string("x"))), fields + "0178") << "not bounded";
+    EXPECT_EQ(hex_of(std::array<Numbers, 2>{n, n}), fields + fields);
+  }
+}
+
 TEST(Codec, WritesEqualUnorderedContainersAlike) {
   std::unordered_map<std::string, int> forward, backward;
   for (int i = 0; i < 100; ++i) forward[std::to_string(i)] = i;
