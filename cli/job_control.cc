@@ -16,11 +16,13 @@ namespace json = boost::json;
 json::object step_object(const JobStatus::Step& step) {
   json::object counters;
   for (const auto& [name, value] : step.counters) counters[name] = value;
-  return {{"name", step.name},
-          {"kind", step.kind},
-          {"parallelism", step.parallelism},
-          {"watermark", time_json(step.watermark_ms)},
-          {"counters", std::move(counters)}};
+  json::object object{{"name", step.name},
+                      {"kind", step.kind},
+                      {"parallelism", step.parallelism},
+                      {"watermark", time_json(step.watermark_ms)},
+                      {"counters", std::move(counters)}};
+  if (step.lag >= 0) object["lag"] = step.lag;
+  return object;
 }
 
 }  // namespace

@@ -5,7 +5,7 @@ file(GLOB weir_public_headers CONFIGURE_DEPENDS
   "${PROJECT_SOURCE_DIR}/include/weir/*.h"
   "${PROJECT_SOURCE_DIR}/base/*.h" "${PROJECT_SOURCE_DIR}/checkpoint/*.h"
   "${PROJECT_SOURCE_DIR}/runtime/*.h" "${PROJECT_SOURCE_DIR}/operators/*.h"
-  "${PROJECT_SOURCE_DIR}/connectors/file/*.h")
+  "${PROJECT_SOURCE_DIR}/connectors/file/*.h" "${PROJECT_SOURCE_DIR}/connectors/kafka/*.h")
 
 set(weir_build_id_header "${PROJECT_BINARY_DIR}/include/weir/build_id.h")
 string(MAKE_C_IDENTIFIER "${WEIR_SANITIZE}" weir_build_id_flavour)

@@ -11,12 +11,16 @@ find_package(ZLIB REQUIRED)
 find_package(TBB REQUIRED)
 find_path(WEIR_XXHASH_INCLUDE xxhash.h REQUIRED)
 find_library(WEIR_XXHASH_LIBRARY xxhash REQUIRED)
+find_path(WEIR_RDKAFKA_INCLUDE librdkafka/rdkafka.h REQUIRED)
+find_library(WEIR_RDKAFKA_LIBRARY rdkafka REQUIRED)
 
 add_library(weir_third_party INTERFACE)
-target_include_directories(weir_third_party SYSTEM INTERFACE ${WEIR_XXHASH_INCLUDE})
+target_include_directories(weir_third_party SYSTEM INTERFACE
+  ${WEIR_XXHASH_INCLUDE} ${WEIR_RDKAFKA_INCLUDE})
 target_link_libraries(weir_third_party INTERFACE
-  ${WEIR_XXHASH_LIBRARY} Boost::headers Boost::json simdjson::simdjson spdlog::spdlog yaml-cpp
-  zstd::libzstd_shared ZLIB::ZLIB TBB::tbb Threads::Threads ${CMAKE_DL_LIBS})
+  ${WEIR_XXHASH_LIBRARY} ${WEIR_RDKAFKA_LIBRARY} Boost::headers Boost::json simdjson::simdjson
+  spdlog::spdlog yaml-cpp zstd::libzstd_shared ZLIB::ZLIB TBB::tbb Threads::Threads
+  ${CMAKE_DL_LIBS})
 
 # What benchmarks compare with. Found by file: RocksDB's package file asks for every library that it
 # was built with.

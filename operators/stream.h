@@ -283,8 +283,13 @@ SourceStream<typename S::Record> Job::source(std::string name, std::shared_ptr<S
   };
   step.source =
       SourceHooks{[shared](const SourceContext& context) { return shared->discover(context); },
-                  shared->discovery_interval(), settings.event_time || shared->gives_event_time(),
-                  options.align, options.align_drift};
+                  [shared](const SourceContext& context, std::vector<std::string> splits) {
+                    return shared->first_positions(context, std::move(splits));
+                  },
+                  shared->discovery_interval(),
+                  settings.event_time || shared->gives_event_time(),
+                  options.align,
+                  options.align_drift};
   return {graph_, graph_.add(std::move(step))};
 }
 

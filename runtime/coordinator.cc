@@ -122,13 +122,27 @@ void Coordinator::answer_all(const Error& why) {
 
 // ---- splits -------------------------------------------------------------------------------------
 
+namespace {
+
+/// The splits that there are besides those `known`, and where each begins.
+Result<std::vector<NewSplit>> look_for_splits(const SourceHooks& source,
+                                              const SourceContext& context,
+                                              const std::set<std::string>& known) {
+  WEIR_ASSIGN(std::vector<std::string> found, source.discover(context));
+  std::erase_if(found, [&](const std::string& id) { return known.contains(id); });
+  if (found.empty()) return std::vector<NewSplit>();
+  return source.first_positions(context, std::move(found));
+}
+
+}  // namespace
+
 void Coordinator::discover(StepId id) {
   const GraphStep& step = graph_.step(id);
   splits_[id]->looking(env_.clock->steady_now(), step.source->discovery_interval);
   ++io_under_way_;
-  env_.io->post([this, id, &step] {
-    const SourceContext context{&env_, step.name, 0, plan_.parallelism_of[id]};
-    auto found = step.source->discover(context);
+  env_.remote_pool().post([this, id, &step, known = splits_[id]->known()] {
+    const SourceContext context{&env_, step.name, 0, plan_.parallelism_of[id], known.empty()};
+    auto found = look_for_splits(*step.source, context, known);
     post([this, id, found = std::move(found)]() mutable {
       --io_under_way_;
       splits_found(id, std::move(found));
@@ -136,7 +150,7 @@ void Coordinator::discover(StepId id) {
   });
 }
 
-void Coordinator::splits_found(StepId id, Result<std::vector<std::string>> found) {
+void Coordinator::splits_found(StepId id, Result<std::vector<NewSplit>> found) {
   if (state_ != State::running) return;
   const GraphStep& step = graph_.step(id);
   if (!found.ok()) {
@@ -147,10 +161,11 @@ void Coordinator::splits_found(StepId id, Result<std::vector<std::string>> found
   SourceSplits& splits = *splits_[id];
   const bool first = !splits.announced();
   const bool complete = !step.source->discovery_interval;
-  const auto fresh = splits.assign_new(*found);
+  auto fresh = splits.assign_new(std::move(*found));
   for (std::uint32_t subtask = 0; subtask < fresh.size(); ++subtask) {
     if (fresh[subtask].empty() && !first) continue;
-    task_of(plan_.vertex_of[id], subtask)->gateway->add_splits(step.name, fresh[subtask], complete);
+    task_of(plan_.vertex_of[id], subtask)
+        ->gateway->add_splits(step.name, std::move(fresh[subtask]), complete);
   }
 }
 

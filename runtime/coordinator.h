@@ -32,8 +32,7 @@ class TaskGateway {
   virtual ~TaskGateway() = default;
   virtual void trigger_checkpoint(CheckpointId id, bool last) = 0;
   virtual void checkpoint_complete(CheckpointId id) = 0;
-  virtual void add_splits(const std::string& step, std::vector<std::string> splits,
-                          bool complete) = 0;
+  virtual void add_splits(const std::string& step, std::vector<NewSplit> splits, bool complete) = 0;
   virtual void limit_event_time(const std::string& step, EventTime limit) = 0;
   virtual void confirm_idle() = 0;
   virtual void replay(const std::string& step, std::vector<DeadLetter> letters) = 0;
@@ -132,7 +131,7 @@ class Coordinator final : public TaskListener {
   void fail(Error error);
   void answer_all(const Error& why);
   void discover(StepId step);
-  void splits_found(StepId step, Result<std::vector<std::string>> found);
+  void splits_found(StepId step, Result<std::vector<NewSplit>> found);
   void poll_checkpoints(SteadyTime now);
   void trigger(CheckpointProtocol::Trigger trigger);
   void on_ack(TaskId task, CheckpointId id, std::vector<StepPart> parts);

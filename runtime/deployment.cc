@@ -19,8 +19,7 @@ class LocalGateway final : public TaskGateway {
   void checkpoint_complete(CheckpointId id) override {
     ask([id](Task& t) { t.checkpoint_complete(id); });
   }
-  void add_splits(const std::string& step, std::vector<std::string> splits,
-                  bool complete) override {
+  void add_splits(const std::string& step, std::vector<NewSplit> splits, bool complete) override {
     ask([step, splits = std::move(splits), complete](Task& t) {
       t.add_splits(step, splits, complete);
     });

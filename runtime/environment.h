@@ -26,12 +26,17 @@ class IoPool {
 /// A pool of `threads` threads.
 std::unique_ptr<IoPool> make_io_pool(unsigned threads);
 
-/// The world of one job. The pointers outlive the job; none is null.
+/// The world of one job. The pointers outlive the job; none but `remote` is null.
 struct Environment {
   Clock* clock = nullptr;
   Storage* storage = nullptr;
   IoPool* io = nullptr;
   std::uint64_t seed = 0;  ///< of every Random that the engine makes
+  /// For work that mostly waits for another system, so that it does not keep files waiting; null:
+  /// `io` does that too.
+  IoPool* remote = nullptr;
+
+  IoPool& remote_pool() const { return remote != nullptr ? *remote : *io; }
 };
 
 }  // namespace weir

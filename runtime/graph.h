@@ -67,6 +67,8 @@ struct GraphPort {
 /// What the coordinator needs of a source, beyond its operator.
 struct SourceHooks {
   std::function<Result<std::vector<std::string>>(const SourceContext&)> discover;
+  std::function<Result<std::vector<NewSplit>>(const SourceContext&, std::vector<std::string>)>
+      first_positions;
   std::optional<Duration> discovery_interval;
   bool event_time = false;      ///< its records have event times
   std::string alignment_group;  ///< sources of one group do not drift apart; empty: none

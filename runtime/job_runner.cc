@@ -19,6 +19,9 @@ namespace {
 
 std::string random_name() { return Hash128{entropy_seed(), entropy_seed()}.hex().substr(0, 12); }
 
+/// They wait for other systems, so there may be more of them than cores.
+constexpr unsigned kRemoteThreads = 8;
+
 /// A folder that disappears with this object; for runs without a state folder.
 class TemporaryFolder {
  public:
@@ -41,12 +44,14 @@ class LocalJobRunner final : public JobRunner {
         options_(std::move(options)),
         clock_(make_system_clock()),
         storage_(make_posix_storage()),
-        io_(make_io_pool(std::max(2u, std::thread::hardware_concurrency()))) {
-    env_ = {clock_.get(), storage_.get(), io_.get(), entropy_seed()};
+        io_(make_io_pool(std::max(2u, std::thread::hardware_concurrency()))),
+        remote_(make_io_pool(kRemoteThreads)) {
+    env_ = {clock_.get(), storage_.get(), io_.get(), entropy_seed(), remote_.get()};
   }
   ~LocalJobRunner() override {
     end_attempt();
-    io_.reset();  // before what its work uses
+    remote_.reset();  // before what its work uses
+    io_.reset();
   }
 
   Status open();
@@ -109,6 +114,7 @@ class LocalJobRunner final : public JobRunner {
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<Storage> storage_;
   std::unique_ptr<IoPool> io_;
+  std::unique_ptr<IoPool> remote_;
   Environment env_;
   std::unique_ptr<TemporaryFolder> temporary_;
   std::unique_ptr<StateLock> lock_;
@@ -210,7 +216,10 @@ void LocalJobRunner::wait_quiescent() {
     for (const auto& task : deployment_->tasks()) {
       if (!task->finish_async()) quiet = false;
     }
-    if (quiet && deployment_->coordinator().quiescent()) return env_.io->wait_idle();
+    if (quiet && deployment_->coordinator().quiescent()) {
+      env_.remote->wait_idle();
+      return env_.io->wait_idle();
+    }
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
 }
@@ -380,6 +389,8 @@ JobStatus LocalJobRunner::status() const {
         JobStatus::Step& step = status.steps[view.step->id];
         for (const auto& [name, value] : view.counters()) step.counters[name] += value;
         step.watermark_ms = std::min(step.watermark_ms, view.metrics->watermark_ms.load());
+        const std::int64_t lag = view.metrics->lag.load();
+        if (lag >= 0) step.lag = std::max<std::int64_t>(step.lag, 0) + lag;
       }
     }
   }

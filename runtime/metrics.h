@@ -23,6 +23,7 @@ struct StepMetrics {
   Counter records_in, records_out, late, dead_letters, duplicates, timers_fired;
   Counter state_entries;
   std::atomic<std::int64_t> watermark_ms{INT64_MIN};
+  std::atomic<std::int64_t> lag{-1};  ///< records that a source has still to read; -1: not known
   std::atomic<bool> idle{false};  ///< a source that has nothing, which event time does not wait for
 };
 

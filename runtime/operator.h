@@ -5,6 +5,7 @@
 // its task. It holds no locks and never blocks.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -131,6 +132,8 @@ struct RestoreRequest {
   std::function<Result<StateRuns>(const std::function<Status(RunWriter&)>& fill)> write_run;
 };
 
+struct NewSplit;
+
 class Operator {
  public:
   virtual ~Operator() = default;
@@ -173,6 +176,8 @@ class Operator {
   virtual bool wants_checkpoint() const { return false; }
   /// Takes no more records gladly before the snapshot on its way to disk has been written.
   virtual bool is_full() const { return false; }
+  /// How long to leave between two batches, since what it has to send out cannot leave for now.
+  virtual std::chrono::milliseconds hold_back() const { return {}; }
   /// A checkpoint is complete, and with it all before. May skip ids, may never come.
   virtual void on_complete(CheckpointId) {}
   /// True when nothing more happens on its own: no commit is under way.
@@ -201,7 +206,7 @@ class SourceOperator : public Operator {
   virtual EventTime watermark() const = 0;
   virtual bool idle() const = 0;
   /// New splits to read; `complete` says that no more will come.
-  virtual Status add_splits(const std::vector<std::string>& splits, bool complete) = 0;
+  virtual Status add_splits(const std::vector<NewSplit>& splits, bool complete) = 0;
   /// Splits must not read ahead of this (alignment between sources).
   virtual void limit_event_time(EventTime) {}
 };

@@ -55,6 +55,7 @@ struct JobStatus {
     std::uint32_t parallelism = 1;
     std::map<std::string, std::uint64_t> counters;  ///< since the job first began
     std::int64_t watermark_ms = INT64_MIN;
+    std::int64_t lag = -1;  ///< records that a source has still to read; -1: not known
   };
   CheckpointId last_checkpoint = 0;
   std::chrono::nanoseconds checkpoint_age{0};

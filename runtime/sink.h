@@ -16,6 +16,7 @@
 
 #include "weir/base/result.h"
 #include "weir/runtime/batch.h"
+#include "weir/runtime/dead_letter.h"
 
 namespace weir {
 
@@ -44,6 +45,8 @@ struct SinkContext {
   std::uint64_t restored_checkpoint = 0;  ///< its id, if so
   SinkOwner owner{};
   HeldLocks* locks = nullptr;  ///< what is locked through it stays so until the process ends
+  // For `open` only:
+  DeadLetterSink* dead_letters = nullptr;  ///< where the writer reports records it cannot take
 };
 
 /// Something to make visible once its checkpoint is complete. Opaque to the engine.
@@ -61,7 +64,8 @@ template <class T>
 class SinkWriter {
  public:
   virtual ~SinkWriter() = default;
-  /// Takes the records of `batch`; it may move them out. An Error fails the attempt, which restarts
+  /// Takes the records of `batch`; it may move them out. Of those that it cannot take it makes dead
+  /// letters. An Error fails the attempt, which restarts
   /// from the last checkpoint.
   virtual Status write(Batch<T>& batch) = 0;
   /// Called at the barrier of `checkpoint`. `last` means that no record follows: nothing may stay

@@ -15,9 +15,26 @@ void SinkCommitter::staged(std::uint64_t checkpoint, std::vector<Committable> co
 
 void SinkCommitter::complete(std::uint64_t checkpoint) {
   due_ = std::max(due_, checkpoint);
+  count_due();
   if (Status status = start(); !status.ok()) {
     task_->post([status] { return status; });
   }
+}
+
+void SinkCommitter::count_due() {
+  due_bytes_ = 0;
+  for (const auto& [checkpoint, committable] : waiting_) {
+    if (checkpoint > due_) break;
+    due_bytes_ += committable.size();
+  }
+}
+
+std::chrono::milliseconds SinkCommitter::hold_back() const {
+  constexpr std::uint64_t kPlenty = std::uint64_t{256} << 20, kStep = std::uint64_t{64} << 20;
+  if (due_bytes_ < kPlenty) [[likely]]
+    return {};
+  const std::uint64_t steps = std::min<std::uint64_t>((due_bytes_ - kPlenty) / kStep, 12);
+  return std::chrono::milliseconds(5) * (std::int64_t{1} << steps);
 }
 
 std::vector<Committable> SinkCommitter::uncommitted() const {
@@ -42,7 +59,7 @@ Status SinkCommitter::start() {
   if (batch.empty()) return {};
   running_ = true;
   task_->async_begin();
-  task_->env().io->post([this, task = task_, commit = commit_, batch = std::move(batch)] {
+  task_->env().remote_pool().post([this, task = task_, commit = commit_, batch = std::move(batch)] {
     WEIR_FAILPOINT("sink.before_commit");
     Status status = commit(batch);
     WEIR_FAILPOINT("sink.after_commit");
@@ -58,6 +75,7 @@ Status SinkCommitter::finished(std::size_t count, Status status) {
   running_ = false;
   if (status.ok()) {
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
+    count_due();
     failures_ = 0;
     return start();
   }
@@ -85,12 +103,22 @@ std::string item_key(const char* kind, std::size_t n) {
 
 }  // namespace
 
+void RefusedRecords::add(DeadLetter letter) {
+  if (context_->replaying) {
+    context_->replay_outcome = Error{ErrorCode::invalid_argument, letter.message, false};
+  } else {
+    context_->dead_letters->add(std::move(letter));
+  }
+}
+
 Status UntypedSinkOperator::open(OperatorContext& context) {
   context_ = &context;
+  refused_.open(context);
   sink_context_ = {
       &context.task->env(), context.job,     context.run_id,      context.attempt,
       context.step,         context.subtask, context.parallelism, context.first_checkpoint,
       context.restored};
+  sink_context_.dead_letters = &refused_;
   committer_.open(*context.task, context.step, commit_function());
   if (context.restored) return {};  // `restore` opens the writer
   return open_writer({});

@@ -2,12 +2,14 @@
 // checkpoint, and commits it once that checkpoint is complete (hazards H1, H7).
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "weir/runtime/letters.h"
 #include "weir/runtime/operator.h"
 #include "weir/runtime/sink.h"
 
@@ -33,10 +35,14 @@ class SinkCommitter {
   bool quiescent() const {
     return !running_ && (waiting_.empty() || waiting_.front().first > due_);
   }
+  /// How long input should wait between two batches, since so much is due and cannot be committed:
+  /// the more the longer, but never for good, lest barriers do not come through.
+  std::chrono::milliseconds hold_back() const;
   /// Everything not known to be committed, for the checkpoint.
   std::vector<Committable> uncommitted() const;
 
  private:
+  void count_due();
   Status start();
   Status finished(std::size_t count, Status status);
 
@@ -45,9 +51,21 @@ class SinkCommitter {
   Commit commit_;
   std::deque<std::pair<std::uint64_t, Committable>> waiting_;
   std::uint64_t due_ = 0;
+  std::uint64_t due_bytes_ = 0;
   bool running_ = false;
   int failures_ = 0;
   SteadyTime next_try_{};
+};
+
+/// Takes what a writer refuses: into the dead letters of its step, or, of a letter that is being
+/// replayed, as its failure.
+class RefusedRecords final : public DeadLetterSink {
+ public:
+  void open(OperatorContext& context) { context_ = &context; }
+  void add(DeadLetter letter) override;
+
+ private:
+  OperatorContext* context_ = nullptr;
 };
 
 /// All of a sink that does not depend on the type of its records.
@@ -58,6 +76,7 @@ class UntypedSinkOperator : public Operator {
   Status snapshot(SnapshotRequest& request) override;
   void on_complete(CheckpointId id) override { committer_.complete(id); }
   bool quiescent() const override { return committer_.quiescent(); }
+  std::chrono::milliseconds hold_back() const override { return committer_.hold_back(); }
   /// That of the sink (runtime/sink.h). Needs no `open`.
   virtual std::string destination() const = 0;
   Status on_idle() override {
@@ -75,6 +94,7 @@ class UntypedSinkOperator : public Operator {
   void write_failed(Status status);
 
   SinkContext sink_context_;
+  RefusedRecords refused_;
   Status failed_;
 
  private:
@@ -92,6 +112,9 @@ class SinkOperator final : public UntypedSinkOperator {
     context_->metrics->records_in.add(batch.size());
     if (!failed_.ok()) return;
     if (Status status = writer_->write(batch); !status.ok()) write_failed(std::move(status));
+  }
+  Status replay(const DeadLetter& letter) override {
+    return replay_record<T>(*context_, letter, [this](Batch<T>& batch) { on_batch(0, batch); });
   }
 
  protected:

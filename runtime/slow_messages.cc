@@ -17,8 +17,7 @@ class SlowMessages::Gateway final : public TaskGateway {
   void checkpoint_complete(CheckpointId id) override {
     send([id](TaskGateway& t) { t.checkpoint_complete(id); }, id);
   }
-  void add_splits(const std::string& step, std::vector<std::string> splits,
-                  bool complete) override {
+  void add_splits(const std::string& step, std::vector<NewSplit> splits, bool complete) override {
     send([step, splits = std::move(splits), complete](TaskGateway& t) {
       t.add_splits(step, splits, complete);
     });

@@ -30,6 +30,13 @@ struct SourceContext {
   std::string step;
   std::uint32_t subtask = 0;
   std::uint32_t parallelism = 1;
+  bool first = false;  ///< to `discover` and `first_positions`: no split is known yet
+};
+
+/// A split that nobody has read yet.
+struct NewSplit {
+  std::string id;
+  std::string position;  ///< where reading begins; empty: at its start
 };
 
 enum class ReadStatus : std::uint8_t {
@@ -57,7 +64,11 @@ class SplitReader {
   virtual EventTime watermark() const { return kBeginningOfTime; }
   /// True when an external system says that the split has nothing new (end of partition).
   virtual bool caught_up() const { return false; }
+  /// Records from here to the end of what there is now, if known.
+  virtual std::optional<std::uint64_t> lag() const { return std::nullopt; }
 };
+
+std::vector<NewSplit> splits_at_start(std::vector<std::string> ids);
 
 /// A source of records of type T. Shared by all subtasks: const methods are thread-safe.
 template <class T>
@@ -68,6 +79,18 @@ class Source {
   /// The ids of all splits there are now. Called once at start, and every `discovery_interval` when
   /// that is set. Ids are stable over restarts: they are the names under which positions are kept.
   virtual Result<std::vector<std::string>> discover(const SourceContext& context) const = 0;
+  /// Where each of `splits` begins, which have just been found and were not known: positions that
+  /// the next checkpoint holds whether or not a split has been read by then. For sources that begin
+  /// somewhere else than at the start, such as at "now" (H19). On an I/O thread.
+  virtual Result<std::vector<NewSplit>> first_positions(const SourceContext&,
+                                                        std::vector<std::string> splits) const {
+    return splits_at_start(std::move(splits));
+  }
+  /// A checkpoint with these positions is complete: for tools that watch the progress of readers.
+  /// Called on an I/O thread by each subtask for its splits; what it does is not retried.
+  virtual void positions_durable(const SourceContext&, const std::vector<NewSplit>&) const {}
+  /// `positions_durable` does something.
+  virtual bool wants_durable_positions() const { return false; }
   /// How often to look for new splits; nothing for a bounded source, which ends with its splits.
   virtual std::optional<Duration> discovery_interval() const { return std::nullopt; }
   /// Opens a split: at its start when `position` is empty. A split is opened when it is first read,

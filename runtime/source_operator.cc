@@ -4,6 +4,13 @@
 #include <algorithm>
 
 namespace weir {
+
+std::vector<NewSplit> splits_at_start(std::vector<std::string> ids) {
+  std::vector<NewSplit> splits;
+  for (std::string& id : ids) splits.push_back({std::move(id), {}});
+  return splits;
+}
+
 namespace {
 
 /// How many reads a split gets in a row after it was opened again: that may have cost the
@@ -24,11 +31,12 @@ Status UntypedSourceOperator::restore(RestoreRequest& request) {
   return {};
 }
 
-Status UntypedSourceOperator::add_splits(const std::vector<std::string>& ids, bool complete) {
-  for (const std::string& id : ids) {
-    if (splits_.contains(id)) continue;
+Status UntypedSourceOperator::add_splits(const std::vector<NewSplit>& splits, bool complete) {
+  for (const NewSplit& fresh : splits) {
+    if (splits_.contains(fresh.id)) continue;
     SplitState split;
-    split.id = id;
+    split.id = fresh.id;
+    split.position = fresh.position;
     add_split(std::move(split));
   }
   complete_ = complete;
@@ -109,12 +117,40 @@ EventTime UntypedSourceOperator::watermark() const {
 }
 
 Status UntypedSourceOperator::snapshot(SnapshotRequest& request) {
+  std::vector<NewSplit> positions;
+  const bool told = tells_positions();
   for (std::size_t i = 0; i < splits_.size(); ++i) {
     SplitState split = splits_[i];
     if (has_reader(i)) split.position = position(i);
     request.items.push_back({split.id, encode_split(split)});
+    if (told) positions.push_back({std::move(split.id), std::move(split.position)});
   }
+  if (told) positions_.emplace_back(request.id, std::move(positions));
   return {};
+}
+
+void UntypedSourceOperator::on_complete(CheckpointId id) {
+  std::vector<NewSplit> newest;
+  for (; !positions_.empty() && positions_.front().first <= id; positions_.pop_front()) {
+    newest = std::move(positions_.front().second);
+  }
+  if (newest.empty()) return;
+  TaskServices* task = context_->task;
+  task->async_begin();
+  task->env().remote_pool().post([task, tell = tell_positions(std::move(newest))] {
+    tell();
+    task->post([task] {
+      task->async_end();
+      return Status();
+    });
+  });
+}
+
+void UntypedSourceOperator::note_lag(std::size_t i, std::uint64_t records) {
+  if (lag_.size() <= i) lag_.resize(splits_.size());
+  total_lag_ += records - lag_[i];
+  lag_[i] = records;
+  context_->metrics->lag.store(static_cast<std::int64_t>(total_lag_), std::memory_order_relaxed);
 }
 
 }  // namespace weir

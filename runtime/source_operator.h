@@ -3,6 +3,7 @@
 // letters.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,12 +40,13 @@ class UntypedSourceOperator : public SourceOperator {
       : has_event_time_(has_event_time), splits_(out_of_order, idle_after), open_(most_open) {}
 
   Status restore(RestoreRequest& request) override;
-  Status add_splits(const std::vector<std::string>& ids, bool complete) override;
+  Status add_splits(const std::vector<NewSplit>& splits, bool complete) override;
   Result<Poll> poll() override;
   EventTime watermark() const override;
   bool idle() const override { return has_event_time_ && splits_.idle(); }
   void limit_event_time(EventTime limit) override { limit_ = limit; }
   Status snapshot(SnapshotRequest& request) override;
+  void on_complete(CheckpointId id) override;
 
  protected:
   /// What a split's reader says after a read.
@@ -62,6 +64,12 @@ class UntypedSourceOperator : public SourceOperator {
   virtual bool has_reader(std::size_t i) const = 0;
   virtual std::string position(std::size_t i) const = 0;
   virtual void close_reader(std::size_t i) = 0;
+  /// What tells the source of durable positions, or nothing. It runs on an I/O thread.
+  virtual std::function<void()> tell_positions(std::vector<NewSplit> positions) const = 0;
+  virtual bool tells_positions() const = 0;
+
+  /// Keeps the lag of split `i`, and the metric.
+  void note_lag(std::size_t i, std::uint64_t records);
 
   bool has_event_time_;
   SplitSet splits_;
@@ -78,11 +86,15 @@ class UntypedSourceOperator : public SourceOperator {
   bool crowded() const { return splits_.live() > open_.most(); }
 
   OpenSplits open_;
+  std::vector<std::uint64_t> lag_;  // by split, of those that say so
+  std::uint64_t total_lag_ = 0;
   std::size_t turn_of_ = 0;  // a split that is read on for `turn_left_` more reads
   std::size_t turn_left_ = 0;
   EventTime limit_ = kEndOfTime;
   bool complete_ = false;
   bool started_ = false;
+  // For sources that want to know: positions by checkpoint, while it is not complete.
+  std::deque<std::pair<CheckpointId, std::vector<NewSplit>>> positions_;
 };
 
 template <class T>
@@ -141,6 +153,7 @@ class TypedSourceOperator final : public UntypedSourceOperator {
     }
     outcome.watermark = readers_[i]->watermark();
     outcome.caught_up = readers_[i]->caught_up();
+    if (const auto lag = readers_[i]->lag()) note_lag(i, *lag);
     return outcome;
   }
   bool has_reader(std::size_t i) const override {
@@ -148,6 +161,14 @@ class TypedSourceOperator final : public UntypedSourceOperator {
   }
   std::string position(std::size_t i) const override { return readers_[i]->position(); }
   void close_reader(std::size_t i) override { readers_[i].reset(); }
+  std::function<void()> tell_positions(std::vector<NewSplit> positions) const override {
+    const SourceContext context{&context_->task->env(), context_->step, context_->subtask,
+                                context_->parallelism};
+    return [source = source_, context, positions = std::move(positions)] {
+      source->positions_durable(context, positions);
+    };
+  }
+  bool tells_positions() const override { return source_->wants_durable_positions(); }
 
  private:
   void assign_times(SplitState& split, Batch<T>& batch) {

@@ -10,6 +10,7 @@
 
 #include "weir/base/clock.h"
 #include "weir/runtime/coordinator.h"
+#include "weir/runtime/source.h"
 
 namespace weir {
 
@@ -21,19 +22,20 @@ struct Coordinator::SourceSplits {
     if (known_.insert(id).second) ++load_[subtask];
   }
   /// Gives each split that was not known to the subtask with the fewest; the answer is by subtask.
-  std::vector<std::vector<std::string>> assign_new(const std::vector<std::string>& ids) {
-    std::vector<std::vector<std::string>> fresh(load_.size());
-    for (const std::string& id : ids) {
-      if (known_.contains(id)) continue;
+  std::vector<std::vector<NewSplit>> assign_new(std::vector<NewSplit> splits) {
+    std::vector<std::vector<NewSplit>> fresh(load_.size());
+    for (NewSplit& split : splits) {
+      if (known_.contains(split.id)) continue;
       const auto least = std::min_element(load_.begin(), load_.end());
       const auto subtask = static_cast<std::uint32_t>(least - load_.begin());
-      assigned(id, subtask);
-      fresh[subtask].push_back(id);
+      assigned(split.id, subtask);
+      fresh[subtask].push_back(std::move(split));
     }
     announced_ = true;
     return fresh;
   }
   bool announced() const { return announced_; }
+  const std::set<std::string>& known() const { return known_; }
 
   /// A look began at `now`; the next is due after `interval`, or never.
   void looking(SteadyTime now, std::optional<Duration> interval) {

@@ -93,8 +93,10 @@ Task::Step Task::step_once() {
     advance();
     return Step::progress;
   }
-  if (waits_for_disk(env_.clock->steady_now())) {
+  if (const SteadyTime now = env_.clock->steady_now(); must_wait(now)) {
     flush_outputs();
+    idle_work(now);
+    if (failed_) return Step::done;
     return progressed || (snapshot_ && !slices_wait_) ? Step::progress : Step::idle;
   }
   const Step result = source_ != nullptr ? poll_source() : take_input();

@@ -124,7 +124,7 @@ class Task final : public TaskServices {
   // ----------------------------------------------------------
   void trigger_checkpoint(CheckpointId id, bool last);
   void checkpoint_complete(CheckpointId id);
-  void add_splits(const std::string& step, const std::vector<std::string>& splits, bool complete);
+  void add_splits(const std::string& step, const std::vector<NewSplit>& splits, bool complete);
   void limit_event_time(const std::string& step, EventTime limit);
   /// A source that is idle says so again.
   void confirm_idle() { confirm_idle_ = true; }
@@ -184,7 +184,7 @@ class Task final : public TaskServices {
   void begin_checkpoint(CheckpointId id, bool last);
   void restore_slice();
   bool snapshot_slice(bool may_wait);
-  bool waits_for_disk(SteadyTime now);
+  bool must_wait(SteadyTime now);
   void write_piece(SnapshotPart& part);
   void write_snapshot();
   void write_next();

@@ -91,18 +91,19 @@ void Task::begin_checkpoint(CheckpointId id, bool last) {
 
 /// Whether a step's memory is so full of changes that input has to wait. For a snapshot on its way
 /// to disk it waits as long as that takes; for the barrier of the next one it must go on, slowly,
-/// since that comes with the input.
-bool Task::waits_for_disk(SteadyTime now) {
-  constexpr auto kReluctance = std::chrono::milliseconds(5);
-  if (setup_.state_budget_bytes == 0) return false;
-  bool full = false, being_written = false;
+/// since that comes with the input. So it does behind a sink that cannot commit.
+bool Task::must_wait(SteadyTime now) {
+  std::chrono::milliseconds pause{0};
+  bool being_written = false;
   for (const auto& node : nodes_) {
-    const bool this_one = node->op->is_full();
-    full |= this_one;
-    being_written |= this_one && node->snapshots_out > 0;
+    pause = std::max(pause, node->op->hold_back());
+    if (setup_.state_budget_bytes == 0 || !node->op->is_full()) continue;
+    pause = std::max(pause, std::chrono::milliseconds(5));
+    being_written |= node->snapshots_out > 0;
   }
-  holding_ = being_written || (full && now - last_reluctant_ < kReluctance);
-  if (full && !holding_) last_reluctant_ = now;
+  const bool reluctant = pause.count() > 0;
+  holding_ = being_written || (reluctant && now - last_reluctant_ < pause);
+  if (reluctant && !holding_) last_reluctant_ = now;
   return holding_;
 }
 
@@ -120,8 +121,7 @@ void Task::checkpoint_complete(CheckpointId id) {
   for (auto& node : nodes_) node->op->on_complete(id);
 }
 
-void Task::add_splits(const std::string& step, const std::vector<std::string>& splits,
-                      bool complete) {
+void Task::add_splits(const std::string& step, const std::vector<NewSplit>& splits, bool complete) {
   WEIR_CHECK(source_ != nullptr && nodes_[0]->step->name == step, "splits for a step not here");
   if (Status status = source_->add_splits(splits, complete); !status.ok()) fail(status.error());
 }

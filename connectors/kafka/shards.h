@@ -1,0 +1,88 @@
+// The transactions of a sink: what makes a staged block visible, once.
+//
+// A shard is a transactional id, ID/SHARD. Subtask i of the sink writes to shard i; so there are as
+// many ids as the sink ever had subtasks, whatever the restarts. Each transaction carries staged
+// blocks and the shard's progress, the (checkpoint, block) that it has come to; so a block is out
+// exactly when the progress says so, and committing it again does nothing.
+//
+// `recover` runs once at the start of an attempt, before any subtask: it takes over every shard
+// that the run ever used, which fences whoever wrote there and ends what they had open; only then
+// reads the progress; writes its claim to each of these shards, the name of its attempt; and
+// commits what the restored checkpoint holds and is not out. So the order of a key's records holds
+// although it may have moved to another shard.
+//
+// While the job runs, a producer that is told that it was fenced asks the progress topic who has
+// the shard. If it is still its own, the broker has given up a transaction that took too long: the
+// producer is made anew and goes on from the progress. Otherwise the process is a zombie and ends.
+// After any result that leaves open whether a transaction was committed the producer is destroyed
+// as well; the next one's take-over settles it (H3).
+//
+// Threads: thread-safe; shards commit side by side, each under its own lock. All calls block.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "weir/base/result.h"
+#include "weir/connectors/kafka/producer.h"
+#include "weir/connectors/kafka/progress.h"
+
+namespace weir::kafka::detail {
+
+struct ShardOptions {
+  Connection to;
+  std::string id;  ///< the first part of transactional ids
+  ProgressPlace place;
+  std::string attempt;
+  std::uint32_t shards = 1;  ///< that will be used
+  std::size_t max_record = 1'000'000;
+  std::size_t transaction_bytes = std::size_t{32} << 20;
+};
+
+class Shards {
+ public:
+  explicit Shards(ShardOptions options) : options_(std::move(options)) {}
+
+  /// See above. `blocks` are those of the restored checkpoint, `restored_checkpoint` is its id.
+  /// Error: already_exists when more than that checkpoint is out.
+  Status recover(const std::vector<std::string>& blocks, std::uint64_t restored_checkpoint);
+
+  /// Makes blocks visible, in order; those that are out already are passed over.
+  Status commit(const std::vector<std::string>& blocks);
+
+ private:
+  struct Shard {
+    std::mutex mutex;
+    std::unique_ptr<Producer> producer;  ///< none before its first use, and after a fault
+    Progress progress;
+  };
+  using Blocks = std::vector<Block>;
+
+  Result<std::map<std::uint32_t, Blocks>> by_shard(const std::vector<std::string>& blocks) const;
+  Shard& shard(std::uint32_t number);
+  Status check_not_ahead(const std::map<std::uint32_t, ProgressRecord>& progress,
+                         std::uint64_t restored_checkpoint) const;
+  Status take_over(const std::set<std::uint32_t>& numbers);
+  Result<std::unique_ptr<Producer>> make_producer(std::uint32_t number) const;
+  Status claim(std::uint32_t number);
+  Status commit_shard(std::uint32_t number, const Blocks& blocks);
+  /// The producer of `shard`, which holds it; made anew after a fault.
+  Status make_ready(std::uint32_t number, Shard& shard);
+  /// One transaction: as many of blocks from `next` on as it should carry; moves `next` on.
+  Outcome transact(std::uint32_t number, Shard& shard, const Blocks& blocks, std::size_t& next);
+  Status settle(std::uint32_t number, Shard& shard, Outcome outcome);
+  Status check_owner(std::uint32_t number, const Standing& standing) const;
+  Outcome add_progress(std::uint32_t number, Producer& producer, const Progress& progress) const;
+  Outcome add_owner(std::uint32_t number, Producer& producer) const;
+
+  ShardOptions options_;
+  std::mutex mutex_;  // of the map
+  std::map<std::uint32_t, std::unique_ptr<Shard>> shards_;
+};
+
+}  // namespace weir::kafka::detail

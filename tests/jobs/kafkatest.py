@@ -1,0 +1,147 @@
+"""What tests against a real Kafka broker share: a broker, topics, and a run of the job kafka_orders
+held against tests/oracle/kafka_orders.py. The broker's data and the runs' folders lie in the
+working folder of the test."""
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import weirtest
+from weirtest import BUILD, SKIPPED, SOURCE, Failure
+
+sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
+sys.path.insert(0, os.path.join(SOURCE, "tests", "oracle"))
+import kafka_broker
+import kafka_orders
+
+NUMBERS = itertools.count(1)  # topics of runs are never the same
+TOOL = os.path.join(BUILD, "tests", "bin", "kafka_tool")
+LIBRARY = os.path.join(BUILD, "jobs", "kafka_orders.so")
+
+
+def skip_without_kafka():
+    why = kafka_broker.missing()
+    if why:
+        print("skipped: no Kafka broker: %s" % why)
+        sys.exit(SKIPPED)
+    kafka_broker.make_archive()
+
+
+def tool(address, *words, lines=None, env=None):
+    done = subprocess.run(
+        [TOOL, address, *map(str, words)],
+        input="".join(lines) if lines is not None else None,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        env=dict(os.environ, **(env or {})),
+    )
+    if done.returncode != 0:
+        raise Failure("kafka_tool %s: %s" % (words, done.stderr))
+    return done.stdout.splitlines()
+
+
+def order_lines(rng, count, users, partitions, first_user=0):
+    """Lines for `kafka_tool produce`: a user's orders are all in one partition."""
+    lines = []
+    for _ in range(count):
+        user = first_user + rng.randrange(users)
+        lines.append(
+            '%d\tu%d\t{"user":"u%d","amount":%d}\n'
+            % (user % partitions, user, user, rng.randrange(1000))
+        )
+    return lines
+
+
+class KafkaRun:
+    """One run of kafka_orders from its first start to its end: two topics and a state folder."""
+
+    def __init__(self, broker, name, partitions=3):
+        self.broker = broker
+        self.name = "%s-%d" % (name, next(NUMBERS))
+        name = self.name
+        self.folder = os.path.abspath(os.path.join("runs", name))
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        self.state = os.path.join(self.folder, "state")
+        self.partitions = partitions
+        self.lines = []
+        self.settings = {}
+        self.address = broker.address  # or a proxy's
+        tool(broker.address, "topic", name + "-in", partitions)
+        tool(broker.address, "topic", name + "-out", 4)
+
+    def produce(self, lines):
+        self.lines += lines
+        tool(self.broker.address, "produce", self.name + "-in", lines=lines)
+
+    def command(self, parallelism=2, interval="50ms", state=None, bounded=False, source=None):
+        settings = {
+            "brokers": self.address,
+            "input": self.name + "-in",
+            "output": self.name + "-out",
+            "bounded": "true" if bounded else "false",
+            "sink_kafka": "transaction.timeout.ms=10000",
+        }
+        command = ["weir", "run", LIBRARY, "--state", state or self.state]
+        for item in dict(settings, **self.settings).items():
+            command += ["--set", "%s=%s" % item]
+        command += ["--parallelism", str(parallelism), "--checkpoint-interval", interval]
+        return command + (["--from", source] if source else [])
+
+    def start(self, env=None, log="job.log", **options):
+        with open(os.path.join(self.folder, log), "a") as out:
+            return subprocess.Popen(
+                self.command(**options),
+                stdout=out,
+                stderr=out,
+                env=dict(os.environ, **(env or {})),
+            )
+
+    def log(self, name="job.log"):
+        with open(os.path.join(self.folder, name), errors="replace") as text:
+            return text.read()
+
+    def output(self):
+        return tool(self.broker.address, "consume", self.name + "-out")
+
+    def wait_for_output(self, process=None, timeout=60, count=None):
+        """Until as many records are out as came in; whether they are right says `check`."""
+        count = len(self.lines) if count is None else count
+        give_up = time.monotonic() + timeout
+        while time.monotonic() < give_up:
+            if len(self.output()) >= count:
+                return
+            if process is not None and process.poll() is not None:
+                raise Failure("the job has ended with %d:\n%s"
+                              % (process.returncode, self.log()[-3000:]))
+            time.sleep(0.1)
+        raise Failure("%s: %d of %d records are out\n%s"
+                      % (self.name, len(self.output()), count, self.log()[-3000:]))
+
+    def check(self, what):
+        wanted = kafka_orders.expected(self.lines)
+        try:
+            said = kafka_orders.differences(wanted, kafka_orders.seen(self.output()))
+        except ValueError as why:
+            said = [str(why)]
+        if said:
+            raise Failure("%s, %s: wrong output\n%s\n%s"
+                          % (self.name, what, "\n".join(said), self.log()[-3000:]))
+
+
+def end(process, how=signal.SIGKILL):
+    process.send_signal(how)
+    try:
+        return process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise Failure("the job does not stop")
+
+
+def rng(what):
+    return weirtest.seeded(what)

@@ -1,0 +1,235 @@
+"""A real Kafka broker for tests and for trying things by hand: one process, KRaft, on loopback.
+
+    broker = Broker("some/folder")
+    broker.start()              # ready when this returns
+    broker.address              # "127.0.0.1:PORT"
+    broker.kill(); broker.start()
+    broker.stop()
+
+The jars come from Maven once and are kept in $WEIR_CACHE_DIR (~/.cache/weir). `missing()` says what
+stands in the way on this machine. Only the Python standard library.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+VERSION = "4.3.1"
+CACHE = os.path.join(
+    os.environ.get("WEIR_CACHE_DIR") or os.path.expanduser("~/.cache/weir"), "kafka-" + VERSION
+)
+LIBS = os.path.join(CACHE, "libs")
+ARCHIVE = os.path.join(CACHE, "classes.jsa")  # of loaded classes; halves the time of a start
+JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+
+# Fast to start, fast to notice that somebody is gone, small. Not for real data.
+SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "num.partitions": "1",
+    "auto.create.topics.enable": "false",
+    "offsets.topic.num.partitions": "1",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "100",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "200",
+    "log.retention.check.interval.ms": "300000",
+    "num.network.threads": "2",
+    "num.io.threads": "2",
+    "background.threads": "2",
+    "num.recovery.threads.per.data.dir": "1",
+    "log.cleaner.dedupe.buffer.size": "2097152",
+    "log.segment.bytes": "134217728",
+    "metadata.log.segment.bytes": "8388608",
+    "log.index.size.max.bytes": "1048576",
+    "controlled.shutdown.enable": "true",
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "200",
+    "controller.quorum.election.timeout.ms": "100",
+    "controller.quorum.election.backoff.max.ms": "50",
+}
+
+
+def missing():
+    """What a broker needs and this machine lacks, or None."""
+    if not shutil.which("java"):
+        return "there is no java (Debian: openjdk-17-jre-headless)"
+    if not jars_are_here() and not shutil.which("mvn"):
+        return "there is no mvn to fetch the broker with (Debian: maven)"
+    try:
+        fetch()
+    except (OSError, subprocess.SubprocessError) as why:
+        return "Maven cannot fetch the broker: %s" % why
+    return None
+
+
+def jars_are_here():
+    return os.path.exists(os.path.join(CACHE, "complete"))
+
+
+def fetch():
+    """Gets the jars unless they are here."""
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if jars_are_here():
+            return
+        command = ["mvn", "-B", "-q", "-f", os.path.join(HERE, "kafka", "pom.xml")]
+        command += ["dependency:copy-dependencies", "-DincludeScope=runtime"]
+        done = subprocess.run(
+            command + ["-DoutputDirectory=" + LIBS], capture_output=True, text=True, timeout=600
+        )
+        if done.returncode != 0:
+            raise OSError((done.stdout + done.stderr).strip()[-500:])
+        open(os.path.join(CACHE, "complete"), "w").close()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class ScratchFolder:
+    """A folder for a broker's data that goes with the `with` block: in memory where that is
+    possible, so that what the tests and the machine write to disk does not stall the broker. It
+    outlives a killed broker as a disk would."""
+
+    def __enter__(self):
+        memory = "/dev/shm"
+        base = memory if os.access(memory, os.W_OK) else None
+        self.path = tempfile.mkdtemp(prefix="weir-kafka-", dir=base)
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Broker:
+    """One broker with its data in `folder`. `settings` go over SETTINGS; `listeners` are further
+    ones, as {name: (security protocol, {setting: value})}, each with a port in `ports`."""
+
+    def __init__(self, folder, settings=None, listeners=None, port=None, environment=None):
+        self.folder = os.path.abspath(folder)
+        self.data = os.path.join(self.folder, "data")
+        self.config = os.path.join(self.folder, "server.properties")
+        self.log = os.path.join(self.folder, "broker.log")
+        self.port = port or free_port()
+        self.controller = free_port()
+        self.ports = {name: free_port() for name in listeners or {}}
+        self.address = "127.0.0.1:%d" % self.port
+        self.process = None
+        self.environment = dict(os.environ, **(environment or {}))
+        self._write_config(dict(SETTINGS, **(settings or {})), listeners or {})
+
+    def _write_config(self, settings, listeners):
+        os.makedirs(self.folder, exist_ok=True)
+        own = ["PLAINTEXT://" + self.address]
+        protocols = ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT"]
+        for name, (protocol, more) in listeners.items():
+            own.append("%s://127.0.0.1:%d" % (name, self.ports[name]))
+            protocols.append("%s:%s" % (name, protocol))
+            for setting, value in more.items():
+                settings["listener.name.%s.%s" % (name.lower(), setting)] = value
+        controller = "127.0.0.1:%d" % self.controller
+        settings["listeners"] = ",".join(own + ["CONTROLLER://" + controller])
+        settings["advertised.listeners"] = ",".join(own)
+        settings["listener.security.protocol.map"] = ",".join(protocols)
+        settings["controller.quorum.voters"] = "1@" + controller
+        settings["log.dirs"] = self.data
+        with open(self.config, "w") as out:
+            out.writelines("%s=%s\n" % item for item in sorted(settings.items()))
+
+    def start(self):
+        fetch()
+        with open(self.log, "ab") as log:
+            if not os.path.exists(os.path.join(self.data, "meta.properties")):
+                self._format(log)
+            options = ["-Xmx256m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+            if os.path.exists(ARCHIVE):
+                options.append("-XX:SharedArchiveFile=" + ARCHIVE)
+            command = JAVA + options + ["-cp", LIBS + "/*", "kafka.Kafka", self.config]
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=self.folder, env=self.environment
+            )
+        self._wait_until_ready()
+
+    def _format(self, log):
+        command = JAVA + ["-Xmx128m", "-cp", LIBS + "/*", "kafka.tools.StorageTool", "format"]
+        command += ["-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", self.config]
+        subprocess.run(command, stdout=log, stderr=log, check=True, timeout=120)
+
+    def _wait_until_ready(self):
+        give_up = time.monotonic() + 60
+        while time.monotonic() < give_up:
+            if self.process.poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        with open(self.log, errors="replace") as log:
+            raise OSError("the broker does not start:\n" + log.read()[-3000:])
+
+    def stop(self):
+        """Ends the broker in good order."""
+        self._end(signal.SIGTERM)
+
+    def kill(self):
+        self._end(signal.SIGKILL)
+
+    def _end(self, how):
+        if self.process is None:
+            return
+        self.process.send_signal(how)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+
+def make_archive():
+    """Writes the archive of classes, unless it is there: one start and stop of a broker."""
+    fetch()
+    if os.path.exists(ARCHIVE):
+        return
+    folder = os.path.join(CACHE, "archive-run")
+    shutil.rmtree(folder, ignore_errors=True)
+    broker = Broker(folder)
+    JAVA.append("-XX:ArchiveClassesAtExit=" + ARCHIVE + ".new")
+    try:
+        broker.start()
+        time.sleep(1)
+        broker.process.send_signal(signal.SIGTERM)
+        broker.process.wait(60)
+        broker.process = None
+    finally:
+        JAVA.pop()
+        broker.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+    if os.path.exists(ARCHIVE + ".new"):
+        os.rename(ARCHIVE + ".new", ARCHIVE)
