@@ -343,7 +343,7 @@ SOURCES = [
            "    SplitState split = splits_[i];\n    if (split.ended) continue;\n    if (has",
            "operators/source"),
     _break("split_twice", "a split is assigned again to another subtask",
-           "runtime/source_splits.h", "      if (known_.contains(id)) continue;\n", "",
+           "runtime/source_splits.h", "      if (known_.contains(split.id)) continue;\n", "",
            "operators/source"),
     _break("foreign_line", "the line across the border of two splits is read by both",
            "connectors/file/text_source.cc", "    .offset = early ? start.offset - 1 : start.off",

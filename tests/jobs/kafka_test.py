@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import kafkatest
-from kafkatest import Failure, KafkaRun, end, order_lines, tool
+from kafkatest import Failure, KafkaRun, end, kafka_proxy, order_lines, tool
 
 FAILPOINTS = (
     "kafka.after_take_over",
@@ -170,6 +170,31 @@ def frozen(broker):
     print("right after it was frozen")
 
 
+def commit_held_back(broker):
+    """The request that ends a transaction arrives 30 s late, when its sender has given up (H3)."""
+    rng = kafkatest.rng("commit held back")
+    name = "PROXIED"
+    proxy = kafka_proxy.Proxy(broker.proxied[name], broker.ports[name])
+    run = KafkaRun(broker, "held-back")
+    run.settings["sink_brokers"] = "127.0.0.1:%d" % broker.proxied[name]
+    run.settings["sink_kafka"] = "transaction.timeout.ms=60000"
+    run.produce(order_lines(rng, 1000, 20, run.partitions))
+    process = run.start()
+    run.wait_for_output(process)
+    proxy.hold(kafka_proxy.END_TXN, seconds=30, times=2)
+    for _ in range(20):
+        run.produce(order_lines(rng, 50, 20, run.partitions))
+        time.sleep(0.1)
+    time.sleep(32)  # the late requests arrive
+    run.produce(order_lines(rng, 100, 20, run.partitions))
+    run.wait_for_output(process)
+    end(process, signal.SIGINT)
+    if proxy.held == 0:
+        raise Failure("nothing was held back")
+    run.check("the end of a transaction was held back")
+    print("right when the end of a transaction came late")
+
+
 def partitions_added(broker):
     rng = kafkatest.rng("partitions")
     run = KafkaRun(broker, "partitions")
@@ -221,12 +246,18 @@ def across_savepoints(broker):
     print("right across savepoints")
 
 
+def broker_in(folder):
+    return kafkatest.kafka_broker.Broker(
+        folder, listeners={"PROXIED": ("PLAINTEXT", {})}, proxied=("PROXIED",)
+    )
+
+
 def main():
     kafkatest.skip_without_kafka()
     servers = kafkatest.kafka_broker
-    with servers.ScratchFolder() as folder, servers.Broker(folder) as broker:
+    with servers.ScratchFolder() as folder, broker_in(folder) as broker:
         checks = (at_every_parallelism, across_kills, at_failpoints, broker_restarts, zombie,
-                  frozen, partitions_added, across_savepoints)
+                  frozen, commit_held_back, partitions_added, across_savepoints)
         kafkatest.weirtest.main(*[lambda check=check: check(broker) for check in checks])
 
 

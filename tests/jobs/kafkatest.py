@@ -16,6 +16,7 @@ from weirtest import BUILD, SKIPPED, SOURCE, Failure
 sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
 sys.path.insert(0, os.path.join(SOURCE, "tests", "oracle"))
 import kafka_broker
+import kafka_proxy
 import kafka_orders
 
 NUMBERS = itertools.count(1)  # topics of runs are never the same

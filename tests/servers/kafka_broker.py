@@ -121,9 +121,11 @@ class ScratchFolder:
 
 class Broker:
     """One broker with its data in `folder`. `settings` go over SETTINGS; `listeners` are further
-    ones, as {name: (security protocol, {setting: value})}, each with a port in `ports`."""
+    ones, as {name: (security protocol, {setting: value})}, each with a port in `ports`; those named
+    in `proxied` tell clients a port of their own, on which a proxy is to listen."""
 
-    def __init__(self, folder, settings=None, listeners=None, port=None, environment=None):
+    def __init__(self, folder, settings=None, listeners=None, port=None, environment=None,
+                 proxied=()):
         self.folder = os.path.abspath(folder)
         self.data = os.path.join(self.folder, "data")
         self.config = os.path.join(self.folder, "server.properties")
@@ -131,6 +133,7 @@ class Broker:
         self.port = port or free_port()
         self.controller = free_port()
         self.ports = {name: free_port() for name in listeners or {}}
+        self.proxied = {name: free_port() for name in proxied}
         self.address = "127.0.0.1:%d" % self.port
         self.process = None
         self.environment = dict(os.environ, **(environment or {}))
@@ -139,15 +142,18 @@ class Broker:
     def _write_config(self, settings, listeners):
         os.makedirs(self.folder, exist_ok=True)
         own = ["PLAINTEXT://" + self.address]
+        told = list(own)
         protocols = ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT"]
         for name, (protocol, more) in listeners.items():
-            own.append("%s://127.0.0.1:%d" % (name, self.ports[name]))
+            port = self.ports[name]
+            own.append("%s://127.0.0.1:%d" % (name, port))
+            told.append("%s://127.0.0.1:%d" % (name, self.proxied.get(name, port)))
             protocols.append("%s:%s" % (name, protocol))
             for setting, value in more.items():
                 settings["listener.name.%s.%s" % (name.lower(), setting)] = value
         controller = "127.0.0.1:%d" % self.controller
         settings["listeners"] = ",".join(own + ["CONTROLLER://" + controller])
-        settings["advertised.listeners"] = ",".join(own)
+        settings["advertised.listeners"] = ",".join(told)
         settings["listener.security.protocol.map"] = ",".join(protocols)
         settings["controller.quorum.voters"] = "1@" + controller
         settings["log.dirs"] = self.data
