@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""`./dev soak kafka [--count N] [--seed S]`: runs of the job kafka_orders against a real broker, each
-through a few disasters drawn from a seed; after each the output must be exactly right. Prints a
-line a run, and how often each disaster came."""
+"""`./dev soak kafka [--count N] [--seed S]`: runs of the job kafka_orders against a real broker,
+each through a few disasters drawn from a seed; after each the output must be exactly right.
+Prints a line a run, and how often each disaster came."""
 
 import argparse
 import collections

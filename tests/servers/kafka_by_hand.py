@@ -11,12 +11,13 @@ import kafka_broker
 HELP = """
 Kafka %(version)s listens on %(address)s (log: %(log)s). In another terminal:
 
-  build/tests/bin/kafka_tool %(address)s topic shop-events 4
-  build/tests/bin/kafka_tool %(address)s topic memberships 4 cleanup.policy=compact
-  build/bin/weir generate shop-events --users 100 --events 10000 |
-    sed 's/^/-1\\tkey\\t/' | build/tests/bin/kafka_tool %(address)s produce shop-events
-  build/bin/weir run build/jobs/kafka_cohorts.so --set kafka.brokers=%(address)s
-  build/tests/bin/kafka_tool %(address)s consume memberships
+  tool="build/tests/bin/kafka_tool %(address)s"
+  $tool topic invoice-rows 4
+  $tool topic memberships 4 cleanup.policy=compact
+  examples/kafka_cohorts/rows 10000 | $tool produce invoice-rows
+  build/bin/weir run build/jobs/kafka_cohorts.so --set kafka.brokers=%(address)s \\
+    --state /tmp/kafka-cohorts --checkpoint-interval 50ms
+  $tool consume memberships          # meanwhile, or after Ctrl-C
 
 Ctrl-C ends the broker; the data stays in %(folder)s.
 """
