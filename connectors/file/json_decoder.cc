@@ -183,6 +183,27 @@ class Walk {
     return take_scalar(ignored);
   }
 
+  // What follows is most of most lines: members `"key":"text"` or `"key":number`, with nothing
+  // between their tokens. All that looks different is left to the code that looks at everything.
+
+  /// The string that begins at `begin`, whose next token is at `next`, ends there and has no
+  /// escapes.
+  bool plain_string(std::uint32_t begin, std::uint32_t next) const {
+    return text_[begin] == '"' && text_[next - 1] == '"' && next - begin > 1;
+  }
+  /// Whether a plain key and its colon are here.
+  bool at_plain_key() const {
+    return !escapes_ && token_[1] < end_ && text_[token_[1]] == ':' &&
+           plain_string(token_[0], token_[1]);
+  }
+  /// Passes whole members with plain texts, each with the comma behind it, while there are such.
+  void skip_plain_members() {
+    while (!at_end() && at_plain_key() && token_[2] < end_ && token_[3] < end_ &&
+           text_[token_[3]] == ',' && plain_string(token_[2], token_[3])) {
+      token_ += 4;
+    }
+  }
+
   /// Passes the object or array here, checking that it is one; most of a line is passed so. The
   /// containers around the token are bits of a word, or of its like above: 1 for an object.
   bool skip_container(unsigned depth) {
@@ -230,7 +251,12 @@ class Walk {
   /// Passes the key of an object, and stands at a value.
   bool first_of_next_value(bool in_object) {
     if (in_object) {
+      skip_plain_members();
       if (at_end()) return fail("is cut off");
+      if (at_plain_key()) {
+        token_ += 2;
+        return !at_end() || fail("is cut off");
+      }
       if (here() != '"') return fail("has a key that is not a string");
       if (!skip_scalar()) return false;
       if (!take(':')) return fail(at_end() ? "is cut off" : "has a key without ':'");
@@ -245,23 +271,32 @@ class Walk {
     if (take('}')) return true;
     do {
       if (at_end()) return fail("is cut off");
-      if (here() != '"') return fail("has a key that is not a string");
-      std::string_view name;
-      if (!take_string(name)) return false;
-      const Key* key = find(node, name);
-      if (!take(':')) return fail(at_end() ? "is cut off" : "has a key without ':'");
+      const Key* key = nullptr;
+      if (!take_key(node, key)) return false;
       if (!(key == nullptr ? skip_value(depth - 1) : wanted(*key, depth - 1))) return false;
     } while (take(','));
     return take('}') || fail(at_end() ? "is cut off" : "has an object without ',' or '}'");
   }
 
+  /// Passes a key and its colon; `key` becomes what the plan has of that name, or null.
+  bool take_key(const Node& node, const Key*& key) {
+    if (at_plain_key()) {
+      const std::uint32_t begin = token_[0] + 1;
+      key = find(node, {text_ + begin, token_[1] - begin - 1});
+      token_ += 2;
+      return true;
+    }
+    if (here() != '"') return fail("has a key that is not a string");
+    std::string_view name;
+    if (!take_string(name)) return false;
+    key = find(node, name);
+    return take(':') || fail(at_end() ? "is cut off" : "has a key without ':'");
+  }
+
   static const Key* find(const Node& node, std::string_view name) {
+    const std::uint64_t head = JsonPlan::head_of(name);
     for (const Key& key : node) {
-      // Names in the plan are not empty, so neither is `name` once the sizes are equal.
-      if (key.name.size() == name.size() && key.name.front() == name.front() &&
-          std::memcmp(key.name.data(), name.data(), name.size()) == 0) {
-        return &key;
-      }
+      if (key.head == head && key.name == name) return &key;
     }
     return nullptr;
   }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,10 +23,25 @@ class JsonPlan {
  public:
   struct Key {
     std::string name;
-    int field = -1;  ///< index of a field, or -1
-    int node = -1;   ///< index of the node below, or -1
+    int field = -1;          ///< index of a field, or -1
+    int node = -1;           ///< index of the node below, or -1
+    std::uint64_t head = 0;  ///< of the name, see `head_of`
   };
   using Node = std::vector<Key>;
+
+  /// A number made of the size of `name` and up to eight of its bytes: that of equal names is
+  /// equal.
+  static std::uint64_t head_of(std::string_view name) {
+    const auto load = [&](auto part, std::size_t at) {
+      std::memcpy(&part, name.data() + at, sizeof part);
+      return std::uint64_t{part};
+    };
+    const std::size_t size = name.size();
+    if (size >= 8) return load(std::uint64_t{}, 0) + size;
+    if (size >= 4) return load(std::uint32_t{}, 0) << 32 | load(std::uint32_t{}, size - 4);
+    return size == 0 ? 0
+                     : load(std::uint8_t{}, 0) << 16 | load(std::uint8_t{}, size / 2) << 8 | size;
+  }
 
   /// Fails when the options name a field that does not exist, or two fields want one key.
   static Result<std::shared_ptr<const JsonPlan>> make(std::vector<Field> fields,

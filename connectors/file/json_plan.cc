@@ -78,7 +78,8 @@ Status JsonPlan::add_path(std::size_t field) {
     if (key != nullptr && (last || key->field >= 0)) {
       return wrong("the key '" + paths[field] + "' is wanted twice, whole or in part");
     }
-    if (key == nullptr) key = &nodes[node].emplace_back(Key{std::string(part)});
+    if (key == nullptr)
+      key = &nodes[node].emplace_back(Key{std::string(part), -1, -1, head_of(part)});
     if (last) {
       key->field = static_cast<int>(field);
       return {};

@@ -96,6 +96,26 @@ TEST(Iso8601, RefusesEverythingElse) {
   EXPECT_FALSE(parse_iso8601(std::string_view("2010-12-01T08:26:00Z\0", 21)).ok());
 }
 
+// The most usual form has code of its own; with an offset it is read by the code for all others.
+TEST(Iso8601, TheUsualFormIsReadAsAnyOther) {
+  Random random(7);
+  int good = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const auto ms = static_cast<std::int64_t>(random.below(253'402'300'800'000));
+    std::string text = to_iso8601(from_millis(ms), true);
+    ASSERT_EQ(text.size(), 24u);
+    text.pop_back();
+    constexpr std::string_view kOthers = "0123456789-:T .x+/";
+    if (random.chance(0.7)) text[random.below(23)] = kOthers[random.below(kOthers.size())];
+    const Result<EventTime> usual = parse_iso8601(text + "Z"), other = parse_iso8601(text + "+00");
+    ASSERT_EQ(usual.ok(), other.ok()) << text;
+    if (!usual.ok()) continue;
+    ASSERT_EQ(*usual, *other) << text;
+    ++good;
+  }
+  EXPECT_GT(good, 5000);
+}
+
 TEST(Iso8601, ErrorShowsTheTextButNotAllOfAHugeOne) {
   const Result<EventTime> time = parse_iso8601(std::string(10'000, 'x'));
   EXPECT_EQ(time.error().code, ErrorCode::invalid_argument);
