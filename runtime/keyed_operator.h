@@ -98,7 +98,7 @@ class KeyedOperator : public Operator {
  protected:
   static constexpr std::size_t kSnapshotSlice = 2048, kRewriteSlice = 65536, kLooking = 256;
   static constexpr int kTimerSlice = 256;
-  static constexpr std::size_t kAhead = 16, kTimersAhead = 18;
+  static constexpr std::size_t kAhead = 16, kTimersAhead = 24, kStateAhead = 12;
   /// Two keys never have one hash: mix64 is a bijection.
   static constexpr bool kHashTells = shape_of<K> == Shape::integer;
 
@@ -305,16 +305,28 @@ class KeyedOperator : public Operator {
         on_timers_done();
         return true;
       }
-      if (const auto* next = timers.peek(kTimersAhead)) table_->prefetch(next->hash);
+      if (timers.loads() != loads_seen_) [[unlikely]] {
+        loads_seen_ = timers.loads();
+        for (std::size_t ahead = 0; ahead < kTimersAhead; ++ahead) prefetch_slot(timers, ahead);
+        for (std::size_t ahead = 0; ahead < kStateAhead; ++ahead) prefetch_state(timers, ahead, 0);
+      }
+      prefetch_slot(timers, kTimersAhead);
       for (int step = 0; step < prefetch_steps_; ++step) {
-        const auto* next = timers.peek(kTimersAhead * 2 / 3 - kTimersAhead / 3 * step);
-        if (next == nullptr) break;
-        if (Entry* entry = table_->peek(next->hash)) prefetch_due(*entry, step);
+        prefetch_state(timers, kStateAhead >> step, step);
       }
       fire_due(due, processing);
     }
     on_timers_done();
     return false;
+  }
+
+  [[gnu::always_inline]] void prefetch_slot(const TimerQueue& timers, std::size_t ahead) const {
+    if (const auto* next = timers.peek(ahead)) table_->prefetch(next->hash);
+  }
+  void prefetch_state(const TimerQueue& timers, std::size_t ahead, int step) {
+    const auto* next = prefetch_steps_ > step ? timers.peek(ahead) : nullptr;
+    if (next == nullptr) return;
+    if (Entry* entry = table_->peek(next->hash)) prefetch_due(*entry, step);
   }
 
   void fire_due(const TimerQueue::Due& due, bool processing) {
@@ -367,6 +379,7 @@ class KeyedOperator : public Operator {
 
   TimerQueue event_timers_, processing_timers_;
   std::vector<Timer> due_timers_;  // being fired
+  std::size_t loads_seen_ = 0;     // of the queue that fired last
   bool remove_requested_ = false;
   // After a restore in the background: hashes from the cursor on have yet to be brought in.
   bool loading_ = false, rewriting_ = false;

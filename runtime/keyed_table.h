@@ -84,7 +84,8 @@ class KeyedTable {
   [[gnu::always_inline]] void prefetch(std::uint64_t hash) const {
     const char* slot = reinterpret_cast<const char*>(slots_ + home_of(hash));
     __builtin_prefetch(slot, 1);
-    __builtin_prefetch(slot + sizeof(Entry) - 1, 1);
+    // Of small entries also the next ones, which an insertion looks at.
+    __builtin_prefetch(slot + std::max<std::size_t>(sizeof(Entry) - 1, 64), 1);
   }
 
   /// An entry with `hash` if one is in memory, or null: for prefetching what hangs on it.

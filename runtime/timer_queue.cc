@@ -28,6 +28,7 @@ void TimerQueue::load_first() {
   buckets_.erase(first);
   sort_falling(sorted_, bucket << kBucketBits, kBucketBits, scratch_);
   front_last_ = sorted_.front().time_ms;
+  ++loads_;
 }
 
 std::int64_t TimerQueue::next_time() const {

@@ -53,6 +53,9 @@ class TimerQueue {
     return ahead < sorted_.size() ? &sorted_[sorted_.size() - 1 - ahead] : nullptr;
   }
 
+  /// Changes whenever `peek` begins to know others.
+  std::size_t loads() const { return loads_; }
+
   std::size_t size() const { return size_; }
 
  private:
@@ -80,7 +83,7 @@ class TimerQueue {
   std::map<std::int64_t, Bucket> buckets_;  // all later ones
   std::array<Recent, kRecent> recent_;      // where insertions went lately, by number of the bucket
   std::vector<Due> scratch_;                // for sorting
-  std::size_t size_ = 0;
+  std::size_t size_ = 0, loads_ = 0;
 };
 
 }  // namespace weir

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "weir/base/bytes.h"
+#include "weir/base/slab.h"
 #include "weir/base/time.h"
 
 namespace weir {
@@ -88,6 +89,9 @@ struct alignas(16) KeyExtras {
     return false;
   }
   bool empty() const { return timers.empty() && expires_ms == INT64_MAX && parked == 0; }
+
+  static void* operator new(std::size_t bytes) { return allocate_block(bytes); }
+  static void operator delete(void* block) noexcept { release_block(block, sizeof(KeyExtras)); }
 };
 
 /// Owns a KeyExtras or nothing, and keeps marks of the table in the pointer, so that an entry stays
