@@ -106,15 +106,23 @@ class ChecksumSink final : public Sink<Row> {
   std::string describe() const override { return "checksum"; }
 };
 
-/// Source, filter and map; the rest depends on how the totals are kept.
+/// Source, filter and maps; the rest depends on how the totals are kept.
 Stream<Event> doubled(Job& job) {
-  return job.source("events", std::make_shared<Generator>(current.subtasks))
-      .filter("wanted", [](const Event& e) { return e.type != 3; })
-      .map("doubled", [](const Event& e) {
-        Event out = e;
-        out.val *= 2;
-        return out;
-      });
+  Stream<Event> events = job.source("events", std::make_shared<Generator>(current.subtasks))
+                             .filter("wanted", [](const Event& e) { return e.type != 3; })
+                             .map("doubled", [](const Event& e) {
+                               Event out = e;
+                               out.val *= 2;
+                               return out;
+                             });
+  for (std::uint32_t i = 0; i < current.operators; ++i) {
+    events = events.map("more-" + std::to_string(i), [](const Event& e) {
+      Event out = e;
+      ++out.val;
+      return out;
+    });
+  }
+  return events;
 }
 
 void add(Totals& t, const Event& e) {

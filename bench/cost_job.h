@@ -13,7 +13,8 @@ struct CostJob {
   std::uint32_t subtasks = 1;                       ///< each on a thread of its own
   weir::Duration interval = std::chrono::hours(1);  ///< of checkpoints
   std::uint32_t hot_percent = 0;                    ///< of the events, all of one key
-  bool whole_events = false;  ///< totals by `process`, which takes each event itself
+  bool whole_events = false;    ///< totals by `process`, which takes each event itself
+  std::uint32_t operators = 0;  ///< further maps between the doubling and the key_by
 };
 
 struct CostRun {

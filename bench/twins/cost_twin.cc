@@ -20,7 +20,7 @@ std::uint64_t cost_checksum(std::uint64_t user, const CostTotals& totals) {
              static_cast<std::uint64_t>(totals.last));
 }
 
-CostResult run_cost_twin(std::uint64_t events, std::uint64_t keys) {
+CostResult run_cost_twin(std::uint64_t events, std::uint64_t keys, std::uint64_t more) {
   boost::unordered_flat_map<std::uint64_t, CostTotals> table;
   CostGenerator generator(keys);
   CostEvent event{};
@@ -30,6 +30,7 @@ CostResult run_cost_twin(std::uint64_t events, std::uint64_t keys) {
     generator.next(i, event);
     if (event.type == 3) continue;
     event.val *= 2;
+    for (std::uint64_t k = 0; k < more; ++k) ++event.val;
     CostTotals& totals = table[event.user];
     ++totals.count;
     totals.sum += event.val;

@@ -55,8 +55,8 @@ struct CostResult {
   std::uint64_t users = 0;     ///< rows of the table
 };
 
-/// Runs the loop over `events` events of `keys` users, from an empty table. Making the events is
-/// part of the time, the checksum is not.
-CostResult run_cost_twin(std::uint64_t events, std::uint64_t keys);
+/// Runs the loop over `events` events of `keys` users, from an empty table; `more` further steps
+/// add one to the value each. Making the events is part of the time, the checksum is not.
+CostResult run_cost_twin(std::uint64_t events, std::uint64_t keys, std::uint64_t more = 0);
 
 }  // namespace weir::bench
