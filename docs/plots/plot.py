@@ -27,7 +27,7 @@ PATIENCE_S = 1800
 class Chart:
     """What is measured, and how it is drawn.
 
-    points   for each x, the benchmarks to run: (series of "weir", series of "twin" or None, command)
+    points   for each x, what to run: (series of "weir", series of "twin" or None, command)
     """
 
     def __init__(self, title, x, y, points, log=False):
@@ -63,12 +63,13 @@ def by_state():
     memory = 4  # million entries; they stay, the keys become more
     for keys in (4, 8, 16, 32):
         yield keys * 48, [("Weir", "RocksDB, get and put",
-                           ["large_bench", "--json", "--runs", "1", "--case", "even", "--updates", "4",
-                            "--keys", str(keys), "--part", str(keys // memory)])]
+                           ["large_bench", "--json", "--runs", "1", "--case", "even", "--updates",
+                            "4", "--keys", str(keys), "--part", str(keys // memory)])]
 
 
 CHARTS = {
-    "keys": Chart("Keyed totals (bench cost), one subtask", "keys", "ns an event", by_keys, log=True),
+    "keys": Chart("Keyed totals (bench cost), one subtask", "keys", "ns an event", by_keys,
+                  log=True),
     "operators": Chart("Maps in the chain before the key_by, 100,000 keys", "further maps",
                        "ns an event", by_operators),
     "parallelism": Chart("Subtasks, each with a thread, on two cores; a million keys", "subtasks",
