@@ -241,6 +241,14 @@ std::string Handle::trouble() const {
   return events_->last.empty() ? "" : "; " + events_->last;
 }
 
+bool Handle::is_refused() const {
+  poll();
+  const std::lock_guard lock(events_->mutex);
+  return events_->last_code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+         events_->last_code == RD_KAFKA_RESP_ERR__SSL ||
+         events_->last_code == RD_KAFKA_RESP_ERR__RESOLVE;
+}
+
 Status Handle::take_delivery_failure() const {
   poll();
   const std::lock_guard lock(events_->mutex);

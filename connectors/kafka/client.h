@@ -63,6 +63,8 @@ class Handle {
   /// What went wrong last between the client and its brokers: "" or "; ...".
   std::string trouble() const;
   Error error(int code, bool retryable) const;
+  /// What went wrong last was a name, a certificate or a password, which time does not heal.
+  bool is_refused() const;
   /// Of a producer: why a record did not reach its broker, since the last call.
   Status take_delivery_failure() const;
 
@@ -80,9 +82,10 @@ struct Topic {
   std::int32_t partitions = 0;
 };
 /// The topics named `topic`, or all whose name matches when it begins with `^`; sorted by name.
-/// Error: not_found when a topic of that name does not exist; retryable when no broker answers.
-Result<std::vector<Topic>> find_topics(const Handle& handle, const std::string& topic,
-                                       Millis limit);
+/// Error: not_found when a topic of that name does not exist, and does not come up within
+/// `patience`: news of a fresh one takes a while. Retryable when no broker answers in `limit`.
+Result<std::vector<Topic>> find_topics(const Handle& handle, const std::string& topic, Millis limit,
+                                       Millis patience = Millis{1000});
 /// The topic's own setting `name`, such as "max.message.bytes"; nothing when it cannot be asked.
 std::optional<std::string> topic_setting(const Handle& handle, const std::string& topic,
                                          const std::string& name, Millis limit);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <regex>
+#include <thread>
 
 #include "weir/connectors/kafka/client.h"
 
@@ -27,6 +28,9 @@ using Metadata = std::unique_ptr<const rd_kafka_metadata_t, FreeMetadata>;
 using PartitionList = Owned<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
 using TopicHandle = Owned<rd_kafka_topic_t, rd_kafka_topic_destroy>;
 
+/// Between two looks at whether waiting is in vain, in milliseconds.
+constexpr int kGlance = 500;
+
 int ms(Millis limit) { return static_cast<int>(limit.count()); }
 
 Error topic_error(const Handle& handle, const std::string& topic, rd_kafka_resp_err_t err) {
@@ -45,10 +49,14 @@ Error topic_error(const Handle& handle, const std::string& topic, rd_kafka_resp_
 Result<Metadata> ask_metadata(const Handle& handle, const std::string* topic, Millis limit) {
   TopicHandle one;
   if (topic != nullptr) one.reset(rd_kafka_topic_new(handle.get(), topic->c_str(), nullptr));
-  const rd_kafka_metadata_t* metadata = nullptr;
-  const auto err =
-      rd_kafka_metadata(handle.get(), topic == nullptr, one.get(), &metadata, ms(limit));
-  if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return Metadata(metadata);
+  const auto give_up = std::chrono::steady_clock::now() + limit;
+  auto err = RD_KAFKA_RESP_ERR_NO_ERROR;
+  do {
+    const rd_kafka_metadata_t* metadata = nullptr;
+    err = rd_kafka_metadata(handle.get(), topic == nullptr, one.get(), &metadata, kGlance);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return Metadata(metadata);
+    if (err == RD_KAFKA_RESP_ERR__TRANSPORT) std::this_thread::sleep_for(Millis{50});
+  } while (!handle.is_refused() && std::chrono::steady_clock::now() < give_up);
   Error error = handle.error(err, true);
   error.message = "no broker answers: " + error.message;
   return error;
@@ -100,8 +108,10 @@ std::string to_string(const Partition& partition) {
   return partition.topic + "/" + std::to_string(partition.number);
 }
 
-Result<std::vector<Topic>> find_topics(const Handle& handle, const std::string& topic,
-                                       Millis limit) {
+namespace {
+
+Result<std::vector<Topic>> look_for_topics(const Handle& handle, const std::string& topic,
+                                           Millis limit) {
   const bool pattern = topic.starts_with('^');
   std::regex expression;
   try {
@@ -130,6 +140,19 @@ Result<std::vector<Topic>> find_topics(const Handle& handle, const std::string& 
   }
   std::sort(found.begin(), found.end(), [](auto& a, auto& b) { return a.name < b.name; });
   return found;
+}
+
+}  // namespace
+
+Result<std::vector<Topic>> find_topics(const Handle& handle, const std::string& topic, Millis limit,
+                                       Millis patience) {
+  const auto give_up = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    auto found = look_for_topics(handle, topic, limit);
+    const bool missing = !found.ok() && found.error().code == ErrorCode::not_found;
+    if (!missing || std::chrono::steady_clock::now() > give_up) return found;
+    std::this_thread::sleep_for(Millis{50});
+  }
 }
 
 std::optional<std::string> topic_setting(const Handle& handle, const std::string& topic,

@@ -61,7 +61,7 @@ Status take(const ProgressPlace& place, const rd_kafka_message_s& raw, Standing&
 
 Status ensure_progress_topic(const Connection& to, const std::string& topic) {
   WEIR_ASSIGN(const std::shared_ptr<Handle> handle, reader(to, "read_committed"));
-  auto found = find_topics(*handle, topic, kAnswer);
+  auto found = find_topics(*handle, topic, kAnswer, Millis{0});
   if (found.ok()) {
     if (found->front().partitions == 1) return {};
     return Error{ErrorCode::incompatible,
@@ -82,21 +82,18 @@ Status ensure_progress_topic(const Connection& to, const std::string& topic) {
                      "name another with .progress_topic",
                  made.error().retryable};
   }
-  // Until all brokers know of it.
-  for (int i = 0; i < 100; ++i) {
-    found = find_topics(*handle, topic, kAnswer);
-    if (found.ok()) return {};
-    handle->poll(Millis{50});
-  }
-  return found.error();
+  found = find_topics(*handle, topic, kAnswer, Millis{5000});
+  return found.ok() ? Status() : Status(found.error());
 }
 
-Result<Standing> read_progress(const Connection& to, const ProgressPlace& place, Millis limit) {
+Result<Standing> read_progress(const Connection& to, const ProgressPlace& place, ReadTo how_far,
+                               Millis limit) {
   const Partition partition{place.topic, 0};
   Bounds bounds;
   {
     // What readers of committed records call the end may lie before our own newest record.
-    WEIR_ASSIGN(const std::shared_ptr<Handle> all, reader(to, "read_uncommitted"));
+    WEIR_ASSIGN(const std::shared_ptr<Handle> all,
+                reader(to, how_far == ReadTo::end ? "read_uncommitted" : "read_committed"));
     WEIR_ASSIGN(bounds, bounds_of(*all, partition, kAnswer));
   }
   Standing found;
@@ -122,7 +119,9 @@ Result<Standing> read_progress(const Connection& to, const ProgressPlace& place,
       return Error{ErrorCode::io,
                    "the progress topic " + place.topic + " cannot be read to its end: at offset " +
                        std::to_string(next) + " of " + std::to_string(bounds.end) +
-                       " a transaction is open" + handle->trouble(),
+                       " a transaction is open; should it stay so, it hangs in the broker, and "
+                       "`kafka-transactions.sh find-hanging` shows it" +
+                       handle->trouble(),
                    true};
     }
   }

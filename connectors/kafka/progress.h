@@ -51,9 +51,13 @@ struct Standing {
 /// Creates the topic unless it exists.
 Status ensure_progress_topic(const Connection& to, const std::string& topic);
 
-/// The newest records of each shard of `place`. Reads everything up to the end that the partition
-/// has now, and waits for transactions that are open before that end, up to `limit`: what they
-/// decide may be about us.
-Result<Standing> read_progress(const Connection& to, const ProgressPlace& place, Millis limit);
+/// How far to read the progress topic.
+enum class ReadTo : std::uint8_t {
+  visible,  ///< what readers of committed records see now
+  end,      ///< its end as of now: waits for transactions that are open before it
+};
+/// The newest records of each shard of `place`. `limit`: for transactions that are open.
+Result<Standing> read_progress(const Connection& to, const ProgressPlace& place, ReadTo how_far,
+                               Millis limit);
 
 }  // namespace weir::kafka::detail

@@ -109,7 +109,8 @@ Status Shards::check_not_ahead(const std::map<std::uint32_t, ProgressRecord>& pr
 Status Shards::recover(const std::vector<std::string>& blocks, std::uint64_t restored_checkpoint) {
   WEIR_ASSIGN(const auto groups, by_shard(blocks));
   // First without disturbing anybody: a zombie that starts anew must not fence its successor.
-  WEIR_ASSIGN(Standing standing, read_progress(options_.to, options_.place, kReadProgress));
+  WEIR_ASSIGN(Standing standing,
+              read_progress(options_.to, options_.place, ReadTo::visible, kReadProgress));
   WEIR_TRY(check_not_ahead(standing.progress, restored_checkpoint));
   std::set<std::uint32_t> numbers = numbers_of(standing.progress);
   for (const auto& [number, attempt] : standing.owners) numbers.insert(number);
@@ -117,7 +118,7 @@ Status Shards::recover(const std::vector<std::string>& blocks, std::uint64_t res
   for (const auto& [number, group] : groups) numbers.insert(number);
   WEIR_TRY(take_over(numbers));
   WEIR_FAILPOINT("kafka.after_take_over");
-  WEIR_ASSIGN(standing, read_progress(options_.to, options_.place, kReadProgress));
+  WEIR_ASSIGN(standing, read_progress(options_.to, options_.place, ReadTo::end, kReadProgress));
   WEIR_TRY(check_not_ahead(standing.progress, restored_checkpoint));
   for (const std::uint32_t number : numbers_of(standing.progress)) {
     if (numbers.contains(number)) continue;
@@ -171,9 +172,10 @@ Status Shards::claim(std::uint32_t number) {
   if (outcome.ok()) outcome = mine.producer->commit(kCommit);
   if (outcome.fault == Fault::fenced) {
     return Error{ErrorCode::already_exists,
-                 "another process has begun to write with transactional id " + options_.id + "/" +
-                     std::to_string(number) + " at the same time; only one may run",
-                 false};
+                 "transactional id " + options_.id + "/" + std::to_string(number) +
+                     " was fenced while this process began: another one has begun at the same "
+                     "time, or this one stood still for longer than transaction.timeout.ms",
+                 true};
   }
   return settle(number, mine, std::move(outcome));
 }
@@ -200,7 +202,8 @@ Status Shards::commit_shard(std::uint32_t number, const Blocks& blocks) {
 Status Shards::make_ready(std::uint32_t number, Shard& mine) {
   if (mine.producer) return {};
   WEIR_ASSIGN(auto producer, make_producer(number));
-  WEIR_ASSIGN(const Standing standing, read_progress(options_.to, options_.place, kReadProgress));
+  WEIR_ASSIGN(const Standing standing,
+              read_progress(options_.to, options_.place, ReadTo::end, kReadProgress));
   WEIR_TRY(check_owner(number, standing));
   const auto found = standing.progress.find(number);
   if (found != standing.progress.end()) {
@@ -250,7 +253,8 @@ Status Shards::settle(std::uint32_t number, Shard& mine, Outcome outcome) {
   mine.producer.reset();
   if (outcome.fault != Fault::fenced) return outcome.error;
   std::this_thread::sleep_for(kTimeToClaim);
-  WEIR_ASSIGN(const Standing standing, read_progress(options_.to, options_.place, kReadProgress));
+  WEIR_ASSIGN(const Standing standing,
+              read_progress(options_.to, options_.place, ReadTo::end, kReadProgress));
   WEIR_TRY(check_owner(number, standing));
   outcome.error.message = "transactional id " + options_.id + "/" + std::to_string(number) +
                           " was fenced, perhaps since a transaction took longer than "

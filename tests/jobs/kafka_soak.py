@@ -92,7 +92,9 @@ class Life:
     def zombie(self):
         """A successor takes over from a copy of the state while the first one is frozen."""
         self.ensure_running()
-        time.sleep(self.rng.uniform(0.2, 0.6))
+        if not self.run.wait_for_checkpoint():
+            return  # two that begin anew are two runs, of which each says everything
+        time.sleep(self.rng.uniform(0.0, 0.4))
         first = self.process
         first.send_signal(signal.SIGSTOP)
         if self.rng.random() < 0.5:
@@ -102,8 +104,8 @@ class Life:
         self.run.state = copy
         self.feed()
         self.start()
-        # Until it has taken over: two that begin at once may both give up.
-        time.sleep(1.5)
+        # Until it has taken over: of two that begin at once the later wins, or none.
+        self.run.wait_until_running()
         first.send_signal(signal.SIGCONT)
         self.feed()
         time.sleep(0.5)

@@ -95,6 +95,7 @@ class KafkaRun:
         return command + (["--from", source] if source else [])
 
     def start(self, env=None, log="job.log", **options):
+        self.begun_before = self.begun(log)
         with open(os.path.join(self.folder, log), "a") as out:
             return subprocess.Popen(
                 self.command(**options),
@@ -106,6 +107,24 @@ class KafkaRun:
     def log(self, name="job.log"):
         with open(os.path.join(self.folder, name), errors="replace") as text:
             return text.read()
+
+    def begun(self, log="job.log"):
+        """How many processes have said that they run."""
+        if not os.path.exists(os.path.join(self.folder, log)):
+            return 0
+        said = self.log(log)
+        return said.count(" begins anew with ") + said.count(" resumed from checkpoint ")
+
+    def wait_until_running(self, log="job.log"):
+        """Until the process started last has taken over its output."""
+        wait_for(lambda: self.begun(log) > self.begun_before)
+
+    def wait_for_checkpoint(self):
+        """Until the running process has made a checkpoint; false when it has not in 10 s."""
+        self.wait_until_running()
+        folder = os.path.join(self.state, "checkpoints")
+        before = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+        return wait_for(lambda: os.path.isdir(folder) and set(os.listdir(folder)) - before)
 
     def output(self):
         return tool(self.broker.address, "consume", self.name + "-out")
@@ -133,6 +152,16 @@ class KafkaRun:
         if said:
             raise Failure("%s, %s: wrong output\n%s\n%s"
                           % (self.name, what, "\n".join(said), self.log()[-3000:]))
+
+
+def wait_for(condition, timeout=10):
+    """Whether it came true in time."""
+    give_up = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def end(process, how=signal.SIGKILL):
