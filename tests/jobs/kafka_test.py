@@ -158,11 +158,11 @@ def frozen(broker):
     run.settings["sink_kafka"] = "transaction.timeout.ms=2000"
     env = {"WEIR_FAILPOINTS": "kafka.before_commit=sleep:60"}
     process = run.start(env=env)
-    for _ in range(3):
+    for _ in range(2):
         run.produce(order_lines(rng, 500, 20, run.partitions))
         time.sleep(rng.uniform(0.2, 0.4))
         process.send_signal(signal.SIGSTOP)
-        time.sleep(3)
+        time.sleep(8)  # the time-out, and until the broker looks
         process.send_signal(signal.SIGCONT)
     run.wait_for_output(process)
     end(process, signal.SIGINT)
