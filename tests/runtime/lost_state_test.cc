@@ -97,5 +97,42 @@ TEST_F(LostState, AFolderTakenAwayEndsTheJobInsteadOfTryingForEver) {
   EXPECT_THAT(end.error().message, HasSubstr(options_.state_dir));
 }
 
+/// So many that the state is brought in while the job runs, and its blocks are checked as they are
+/// met.
+TEST_F(LostState, ADamagedBlockOfALargeStateEndsTheJobAndIsNamed) {
+  constexpr std::uint64_t kUsers = 250'000;
+  {
+    std::ofstream in(folder_ + "/in/b");
+    for (std::uint64_t i = 0; i < kUsers; ++i) in << "{\"user\":\"u" << i << "\",\"n\":1}\n";
+  }
+  {
+    auto runner = JobRunner::create(counting_job, options_);
+    ASSERT_TRUE(runner.ok()) << runner.error().message;
+    auto result = std::async(std::launch::async, [&] { return (*runner)->run(); });
+    while (totals_of((*runner)->status()).records < kUsers + 1) std::this_thread::sleep_for(5ms);
+    (*runner)->stop();
+    ASSERT_TRUE(result.get().ok());
+  }
+  std::filesystem::path largest;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(options_.state_dir)) {
+    if (entry.path().extension() != ".run") continue;
+    if (largest.empty() || entry.file_size() > std::filesystem::file_size(largest)) {
+      largest = entry.path();
+    }
+  }
+  ASSERT_FALSE(largest.empty());
+  {
+    std::fstream file(largest, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(std::filesystem::file_size(largest) / 3));
+    file.put('\x55').put('\xaa').put('\x55');
+  }
+  options_.max_restarts = 2;
+  auto result = std::async(std::launch::async, [&] { return run(counting_job, options_); });
+  ASSERT_EQ(result.wait_for(120s), std::future_status::ready) << "it goes on with damaged state";
+  const auto end = result.get();
+  ASSERT_FALSE(end.ok());
+  EXPECT_THAT(end.error().message, HasSubstr(largest.filename().string()));
+}
+
 }  // namespace
 }  // namespace weir
