@@ -11,12 +11,18 @@
 // state is filled and its first checkpoint is behind. A key has changed when it was updated since
 // the last barrier, however often.
 //
+// A row `a busy neighbour` says how much slower the job without checkpoints is while another thread
+// does nothing but count: cores that share what is inside them, as those of virtual machines may,
+// make everything that runs beside a task cost it something.
+//
 // The pause is seen from the source, which runs in the thread of the keyed step: the time between
 // two reads, when the source was asked for its position in between. It holds a batch of updates.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "bench/report.h"
@@ -173,6 +179,19 @@ double run_job(Duration interval) {
   return took.count() / static_cast<double>(work.updates);
 }
 
+/// The job without checkpoints, beside a thread that counts.
+double run_beside_counting() {
+  std::atomic<bool> stop = false;
+  std::thread counting([&stop] {
+    volatile std::uint64_t count = 0;
+    while (!stop) count = count + 1;
+  });
+  const double time = run_job(Duration(0));
+  stop = true;
+  counting.join();
+  return time;
+}
+
 double percentile(std::vector<double>& values, double share) {
   WEIR_CHECK(!values.empty(), "no checkpoint fell into the time that was measured");
   std::sort(values.begin(), values.end());
@@ -213,6 +232,8 @@ int main(int argc, char** argv) {
           return time;
         },
         [&] { return run_job(weir::Duration(0)); });
+    const auto alone = [&] { return run_job(weir::Duration(0)); };
+    told.compare(text + "a busy neighbour", "ns/update", run_beside_counting, alone);
     told.measure(text + "checkpoints", "each run",
                  [&] { return barriers / static_cast<double>(options.runs); });
     told.measure(text + "pause at the barrier, p50", "ms", [&] { return percentile(pauses, 0.5); });

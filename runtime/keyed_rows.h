@@ -100,7 +100,7 @@ struct KeyedRows {
         using Copy = Raw<Key>;
         Copy copy{Parts::main(entry.value()), {}};
         if constexpr (!key_is_hash<Key>) copy.key = entry.key();
-        return rows.add_raw(entry.hash, &copy, Copy::kFormat);
+        return rows.add_raw(entry.hash, copy, Copy::kFormat);
       }
     }
     begin(rows, entry, "");

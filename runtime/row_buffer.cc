@@ -55,15 +55,13 @@ class BlockPool {
 
 }  // namespace
 
-char* RowBuffer::Lane::room(std::size_t bytes) {
-  if (blocks.empty() || blocks.back().size - blocks.back().used < bytes) {
-    const bool large = bytes > kBlockBytes;
-    blocks.push_back({large ? BlockPool::allocate(bytes) : BlockPool::shared().take(),
-                      large ? bytes : kBlockBytes, 0});
-  }
-  char* to = blocks.back().begin + blocks.back().used;
-  blocks.back().used += bytes;
-  return to;
+void RowBuffer::Lane::begin_block(std::size_t bytes) {
+  if (!blocks.empty()) blocks.back().used = used(blocks.back());
+  const bool large = bytes > kBlockBytes;
+  const std::size_t size = large ? bytes : kBlockBytes;
+  at = large ? BlockPool::allocate(size) : BlockPool::shared().take();
+  end = at + size;
+  blocks.push_back({at, size, 0});
 }
 
 void RowBuffer::Lane::release() {
@@ -103,9 +101,9 @@ std::size_t RowBuffer::size_bytes() const {
 }
 
 /// Whether a row belongs behind all that came in order so far.
-bool RowBuffer::follows(std::uint64_t hash, std::string_view rest, bool raw) const {
+bool RowBuffer::follows(std::uint64_t hash, std::string_view rest) const {
   if (last_ordered_ == nullptr || hash > last_hash_) return true;
-  if (hash < last_hash_ || raw) return false;
+  if (hash < last_hash_) return false;
   Scratch scratch;
   return rest > row_at(last_ordered_, scratch).key.substr(8);
 }
@@ -113,23 +111,13 @@ bool RowBuffer::follows(std::uint64_t hash, std::string_view rest, bool raw) con
 void RowBuffer::append(std::uint64_t hash, std::string_view rest, std::string_view value,
                        std::uint32_t value_size) {
   WEIR_CHECK(value.size() < kRaw && rest.size() < kRaw, "a row of 4 GiB");
-  const bool ordered = in_order_ && follows(hash, rest, value_size == kRaw);
-  const Head head{static_cast<std::uint32_t>(8 + rest.size()), value_size};
-  char* const begin =
-      (ordered ? ordered_ : others_).room(sizeof head + 8 + rest.size() + value.size());
-  const std::uint64_t word = __builtin_bswap64(hash);
-  std::memcpy(begin, &head, sizeof head);
-  std::memcpy(begin + sizeof head, &word, 8);
-  char* to = begin + sizeof head + 8;
+  const bool ordered = in_order_ && follows(hash, rest);
+  char* const begin = (ordered ? ordered_ : others_).room(kHashAt + 8 + rest.size() + value.size());
+  write_head(begin, hash, {static_cast<std::uint32_t>(8 + rest.size()), value_size});
+  char* const to = begin + kHashAt + 8;
   if (!rest.empty()) std::memcpy(to, rest.data(), rest.size());
   if (!value.empty()) std::memcpy(to + rest.size(), value.data(), value.size());
-  ++rows_;
-  if (ordered) {
-    last_ordered_ = begin;
-    last_hash_ = hash;
-  } else {
-    index_.push_back({hash, begin});
-  }
+  note(begin, hash, ordered);
 }
 
 void RowBuffer::add_tombstone(std::string_view key) {
@@ -180,7 +168,7 @@ class RowBuffer::Walk {
     Head head;
     std::memcpy(&head, block_->begin + offset_, sizeof head);
     offset_ += sizeof head + rows_.bytes_of(head);
-    if (offset_ == block_->used) {
+    if (offset_ == rows_.ordered_.used(*block_)) {
       ++block_;
       offset_ = 0;
     }

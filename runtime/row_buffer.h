@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,9 +49,14 @@ class RowBuffer {
     append(hash, rest, value, static_cast<std::uint32_t>(value.size()));
   }
   /// Appends a row that `format` makes from `raw`. All such rows of a buffer have one format.
-  void add_raw(std::uint64_t hash, const void* raw, const RawRows& format) {
+  template <class Raw>
+  void add_raw(std::uint64_t hash, const Raw& raw, const RawRows& format) {
     raw_ = &format;
-    append(hash, {}, {static_cast<const char*>(raw), format.size}, kRaw);
+    const bool ordered = in_order_ && (last_ordered_ == nullptr || hash > last_hash_);
+    char* const begin = (ordered ? ordered_ : others_).room(kHashAt + 8 + sizeof raw);
+    write_head(begin, hash, {8, kRaw});
+    std::memcpy(begin + kHashAt + 8, &raw, sizeof raw);
+    note(begin, hash, ordered);
   }
   /// The same in parts: `begin`; append the rest of the key to `bytes()`, call `key_done`, append
   /// the value, call `row_done`.
@@ -95,8 +101,18 @@ class RowBuffer {
       char* begin;
       std::size_t size, used;
     };
-    std::vector<Block> blocks;
-    char* room(std::size_t bytes);
+    std::vector<Block> blocks;  // of the last one what is used stands in `at`
+    char *at = nullptr, *end = nullptr;
+
+    char* room(std::size_t bytes) {
+      if (static_cast<std::size_t>(end - at) < bytes) [[unlikely]]
+        begin_block(bytes);
+      return std::exchange(at, at + bytes);
+    }
+    void begin_block(std::size_t bytes);
+    std::size_t used(const Block& block) const {
+      return &block == &blocks.back() ? static_cast<std::size_t>(at - block.begin) : block.used;
+    }
     void release();
   };
   struct Out {  // a row that came out of order
@@ -105,9 +121,24 @@ class RowBuffer {
   };
   class Walk;
 
+  static constexpr std::size_t kHashAt = sizeof(Head);
+  static void write_head(char* begin, std::uint64_t hash, Head head) {
+    const std::uint64_t word = __builtin_bswap64(hash);
+    std::memcpy(begin, &head, sizeof head);
+    std::memcpy(begin + kHashAt, &word, 8);
+  }
+  void note(const char* begin, std::uint64_t hash, bool ordered) {
+    ++rows_;
+    if (ordered) {
+      last_ordered_ = begin;
+      last_hash_ = hash;
+    } else {
+      index_.push_back({hash, begin});
+    }
+  }
   void append(std::uint64_t hash, std::string_view rest, std::string_view value,
               std::uint32_t value_size);
-  bool follows(std::uint64_t hash, std::string_view rest, bool raw) const;
+  bool follows(std::uint64_t hash, std::string_view rest) const;
   /// The row at `at`; one that is made only now stands in `scratch`.
   Row row_at(const char* at, Scratch& scratch) const;
   std::size_t bytes_of(const Head& head) const;

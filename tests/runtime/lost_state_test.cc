@@ -114,10 +114,19 @@ TEST_F(LostState, ADamagedBlockOfALargeStateEndsTheJobAndIsNamed) {
     ASSERT_TRUE(result.get().ok());
   }
   std::filesystem::path largest;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(options_.state_dir)) {
-    if (entry.path().extension() != ".run") continue;
-    if (largest.empty() || entry.file_size() > std::filesystem::file_size(largest)) {
-      largest = entry.path();
+  {
+    const auto storage = make_posix_storage();
+    const auto store = CheckpointStore::open(*storage, options_.state_dir);
+    const auto manifest = (*store)->newest();
+    std::uint64_t rows = 0;
+    for (const auto& step : (*manifest)->steps) {
+      for (const auto& subtask : step.subtasks) {
+        for (const RunInfo& run : subtask.state) {
+          if (run.rows <= rows) continue;
+          rows = run.rows;
+          largest = (*store)->runs_folder() + "/" + run.file;
+        }
+      }
     }
   }
   ASSERT_FALSE(largest.empty());
@@ -127,8 +136,12 @@ TEST_F(LostState, ADamagedBlockOfALargeStateEndsTheJobAndIsNamed) {
     file.put('\x55').put('\xaa').put('\x55');
   }
   options_.max_restarts = 2;
-  auto result = std::async(std::launch::async, [&] { return run(counting_job, options_); });
-  ASSERT_EQ(result.wait_for(120s), std::future_status::ready) << "it goes on with damaged state";
+  auto runner = JobRunner::create(counting_job, options_);
+  ASSERT_TRUE(runner.ok()) << runner.error().message;
+  auto result = std::async(std::launch::async, [&] { return (*runner)->run(); });
+  const bool ended = result.wait_for(120s) == std::future_status::ready;
+  if (!ended) (*runner)->cancel();
+  EXPECT_TRUE(ended) << "it goes on with damaged state";
   const auto end = result.get();
   ASSERT_FALSE(end.ok());
   EXPECT_THAT(end.error().message, HasSubstr(largest.filename().string()));

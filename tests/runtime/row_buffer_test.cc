@@ -106,7 +106,7 @@ TEST(RowBuffer, RowsOfASweepAndOthersComeTogether) {
       if (random.chance(0.4)) {
         if (!taken.insert(hash).second) continue;
         const Pair pair{static_cast<std::uint32_t>(random.below(1000)), 7};
-        rows.add_raw(hash, &pair, kPairs);
+        rows.add_raw(hash, pair, kPairs);
         model[row_key(hash, "k")] = std::to_string(pair.first) + "/7";
         continue;
       }
