@@ -1,4 +1,6 @@
-"""A real Kafka broker for tests and for trying things by hand: one process, KRaft, on loopback.
+"""A real Kafka broker for tests and for trying things by hand, on loopback: a process that is the
+broker, and one that is its controller. Killing and restarting mean the broker; were it its own
+controller, a restart could make it forget to end transactions that were about to be committed.
 
     broker = Broker("some/folder")
     broker.start()              # ready when this returns
@@ -31,8 +33,6 @@ JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 # Fast to start, fast to notice that somebody is gone, small. Not for real data.
 SETTINGS = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "num.partitions": "1",
@@ -47,10 +47,7 @@ SETTINGS = {
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "100",
-    # Not shorter: a broker that ends transactions before it knows its own topics, just after a
-    # start, takes the topics for deleted: it calls the transactions aborted and leaves them open in
-    # the topics, for ever (seen in its logs with 2 s, on a busy machine).
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "5000",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "2000",
     "log.retention.check.interval.ms": "300000",
     "num.network.threads": "2",
     "num.io.threads": "2",
@@ -132,16 +129,19 @@ class Broker:
                  proxied=()):
         self.folder = os.path.abspath(folder)
         self.data = os.path.join(self.folder, "data")
-        self.config = os.path.join(self.folder, "server.properties")
         self.log = os.path.join(self.folder, "broker.log")
         self.port = port or free_port()
-        self.controller = free_port()
+        self.controller_port = free_port()
+        self.controller = None
         self.ports = {name: free_port() for name in listeners or {}}
         self.proxied = {name: free_port() for name in proxied}
         self.address = "127.0.0.1:%d" % self.port
         self.process = None
         self.environment = dict(os.environ, **(environment or {}))
         self._write_config(dict(SETTINGS, **(settings or {})), listeners or {})
+
+    def _config(self, role):
+        return os.path.join(self.folder, role + ".properties")
 
     def _write_config(self, settings, listeners):
         os.makedirs(self.folder, exist_ok=True)
@@ -155,33 +155,44 @@ class Broker:
             protocols.append("%s:%s" % (name, protocol))
             for setting, value in more.items():
                 settings["listener.name.%s.%s" % (name.lower(), setting)] = value
-        controller = "127.0.0.1:%d" % self.controller
-        settings["listeners"] = ",".join(own + ["CONTROLLER://" + controller])
-        settings["advertised.listeners"] = ",".join(told)
+        controller = "127.0.0.1:%d" % self.controller_port
         settings["listener.security.protocol.map"] = ",".join(protocols)
-        settings["controller.quorum.voters"] = "1@" + controller
-        settings["log.dirs"] = self.data
-        with open(self.config, "w") as out:
-            out.writelines("%s=%s\n" % item for item in sorted(settings.items()))
+        settings["controller.quorum.voters"] = "2@" + controller
+        roles = {
+            "broker": {"node.id": "1", "listeners": ",".join(own), "log.dirs": self.data,
+                       "advertised.listeners": ",".join(told),
+                       "inter.broker.listener.name": "PLAINTEXT"},
+            "controller": {"node.id": "2", "listeners": "CONTROLLER://" + controller,
+                           "log.dirs": os.path.join(self.folder, "controller")},
+        }
+        for role, more in roles.items():
+            with open(self._config(role), "w") as out:
+                all_of_it = dict(settings, **more, **{"process.roles": role})
+                out.writelines("%s=%s\n" % item for item in sorted(all_of_it.items()))
 
     def start(self):
+        """Starts the broker, and the first time its controller."""
         fetch()
         with open(self.log, "ab") as log:
-            if not os.path.exists(os.path.join(self.data, "meta.properties")):
-                self._format(log)
-            options = ["-Xmx256m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-            if os.path.exists(ARCHIVE):
-                options.append("-XX:SharedArchiveFile=" + ARCHIVE)
-            command = JAVA + options + ["-cp", LIBS + "/*", "kafka.Kafka", self.config]
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=self.folder, env=self.environment
-            )
+            if self.controller is None:
+                self.controller = self._run("controller", log)
+            self.process = self._run("broker", log)
         self._wait_until_ready()
 
-    def _format(self, log):
-        command = JAVA + ["-Xmx128m", "-cp", LIBS + "/*", "kafka.tools.StorageTool", "format"]
-        command += ["-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", self.config]
-        subprocess.run(command, stdout=log, stderr=log, check=True, timeout=120)
+    def _run(self, role, log):
+        config = self._config(role)
+        if not os.path.exists(config + ".formatted"):
+            command = JAVA + ["-Xmx128m", "-cp", LIBS + "/*", "kafka.tools.StorageTool", "format"]
+            command += ["-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", config]
+            subprocess.run(command, stdout=log, stderr=log, check=True, timeout=120)
+            open(config + ".formatted", "w").close()
+        options = ["-Xmx256m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+        if os.path.exists(ARCHIVE):
+            options.append("-XX:SharedArchiveFile=" + ARCHIVE)
+        command = JAVA + options + ["-cp", LIBS + "/*", "kafka.Kafka", config]
+        return subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=self.folder, env=self.environment
+        )
 
     def _wait_until_ready(self):
         give_up = time.monotonic() + 60
@@ -218,8 +229,16 @@ class Broker:
         self.start()
         return self
 
-    def __exit__(self, *_):
+    def close(self):
+        """Ends both processes."""
         self.kill()
+        if self.controller is not None:
+            self.controller.kill()
+            self.controller.wait()
+            self.controller = None
+
+    def __exit__(self, *_):
+        self.close()
 
 
 def make_archive():
@@ -230,16 +249,18 @@ def make_archive():
     folder = os.path.join(CACHE, "archive-run")
     shutil.rmtree(folder, ignore_errors=True)
     broker = Broker(folder)
-    JAVA.append("-XX:ArchiveClassesAtExit=" + ARCHIVE + ".new")
     try:
+        broker.start()
+        broker.stop()
+        JAVA.append("-XX:ArchiveClassesAtExit=" + ARCHIVE + ".new")
         broker.start()
         time.sleep(1)
         broker.process.send_signal(signal.SIGTERM)
         broker.process.wait(60)
         broker.process = None
-    finally:
         JAVA.pop()
-        broker.kill()
+    finally:
+        broker.close()
         shutil.rmtree(folder, ignore_errors=True)
     if os.path.exists(ARCHIVE + ".new"):
         os.rename(ARCHIVE + ".new", ARCHIVE)

@@ -41,6 +41,8 @@ def main():
         print("the broker has ended; see " + broker.log)
     except KeyboardInterrupt:
         broker.stop()
+    finally:
+        broker.close()
 
 
 if __name__ == "__main__":
