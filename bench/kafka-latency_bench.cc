@@ -84,7 +84,7 @@ rd_kafka_t* client(rd_kafka_type_t type, const std::string& address) {
   rd_kafka_conf_set(conf, "bootstrap.servers", address.c_str(), why.data(), why.size());
   rd_kafka_conf_set(conf, "socket.nagle.disable", "true", why.data(), why.size());
   if (type == RD_KAFKA_PRODUCER) {
-    rd_kafka_conf_set(conf, "linger.ms", "1", why.data(), why.size());
+    rd_kafka_conf_set(conf, "linger.ms", "5", why.data(), why.size());
   } else {
     rd_kafka_conf_set(conf, "isolation.level", "read_committed", why.data(), why.size());
   }

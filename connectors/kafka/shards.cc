@@ -75,19 +75,24 @@ Shards::Shard& Shards::shard(std::uint32_t number) {
   return *shard;
 }
 
-Result<std::unique_ptr<Producer>> Shards::make_producer(std::uint32_t number) const {
-  WEIR_ASSIGN(auto producer, Producer::make(options_.to, options_.id + "/" + std::to_string(number),
-                                            options_.max_record));
-  const Outcome taken = producer->init(kTakeOver);
-  if (!taken.ok()) return taken.error;
-  return producer;
+Status Shards::make_producers(std::uint32_t number, Shard& mine) const {
+  decltype(mine.producers) made;
+  const char* const names[] = {"/a", "/b"};
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    WEIR_ASSIGN(made[i],
+                Producer::make(options_.to, options_.id + "/" + std::to_string(number) + names[i],
+                               options_.max_record));
+    const Outcome taken = made[i]->init(kTakeOver);
+    if (!taken.ok()) return taken.error;
+  }
+  mine.producers = std::move(made);
+  mine.turn = 0;
+  return {};
 }
 
 Status Shards::take_over(const std::set<std::uint32_t>& numbers) {
-  return for_each_at_once(numbers, [this](std::uint32_t number) -> Status {
-    WEIR_ASSIGN(shard(number).producer, make_producer(number));
-    return {};
-  });
+  return for_each_at_once(
+      numbers, [this](std::uint32_t number) { return make_producers(number, shard(number)); });
 }
 
 Status Shards::check_not_ahead(const std::map<std::uint32_t, ProgressRecord>& progress,
@@ -135,7 +140,7 @@ Status Shards::recover(const std::vector<std::string>& blocks, std::uint64_t res
   }));
   const std::lock_guard lock(mutex_);
   for (auto& [number, owned] : shards_) {
-    if (number >= options_.shards) owned->producer.reset();  // nothing more goes there
+    if (number >= options_.shards) owned->drop();  // nothing more goes there
   }
   return {};
 }
@@ -167,9 +172,9 @@ Status Shards::claim(std::uint32_t number) {
   Shard& mine = shard(number);
   const std::lock_guard lock(mine.mutex);
   WEIR_FAILPOINT("kafka.before_claim");
-  Outcome outcome = mine.producer->begin();
-  if (outcome.ok()) outcome = add_owner(number, *mine.producer);
-  if (outcome.ok()) outcome = mine.producer->commit(kCommit);
+  Outcome outcome = mine.producer().begin();
+  if (outcome.ok()) outcome = add_owner(number, mine.producer());
+  if (outcome.ok()) outcome = mine.producer().commit(kCommit);
   if (outcome.fault == Fault::fenced) {
     return Error{ErrorCode::already_exists,
                  "transactional id " + options_.id + "/" + std::to_string(number) +
@@ -192,7 +197,7 @@ Status Shards::commit_shard(std::uint32_t number, const Blocks& blocks) {
   for (std::size_t next = 0;;) {
     while (next < blocks.size() && blocks[next].progress() <= mine.progress) ++next;
     if (next == blocks.size()) return {};
-    const bool was_ready = mine.producer != nullptr;
+    const bool was_ready = mine.is_ready();
     WEIR_TRY(make_ready(number, mine));
     if (!was_ready) continue;  // it has looked at the progress
     WEIR_TRY(settle(number, mine, transact(number, mine, blocks, next)));
@@ -200,48 +205,56 @@ Status Shards::commit_shard(std::uint32_t number, const Blocks& blocks) {
 }
 
 Status Shards::make_ready(std::uint32_t number, Shard& mine) {
-  if (mine.producer) return {};
-  WEIR_ASSIGN(auto producer, make_producer(number));
-  WEIR_ASSIGN(const Standing standing,
-              read_progress(options_.to, options_.place, ReadTo::end, kReadProgress));
-  WEIR_TRY(check_owner(number, standing));
-  const auto found = standing.progress.find(number);
-  if (found != standing.progress.end()) {
-    mine.progress = {found->second.checkpoint, found->second.block};
+  if (mine.is_ready()) return {};
+  WEIR_TRY(make_producers(number, mine));
+  const Status stands = [&]() -> Status {
+    WEIR_ASSIGN(const Standing standing,
+                read_progress(options_.to, options_.place, ReadTo::end, kReadProgress));
+    WEIR_TRY(check_owner(number, standing));
+    const auto found = standing.progress.find(number);
+    if (found != standing.progress.end()) {
+      mine.progress = {found->second.checkpoint, found->second.block};
+    }
+    return {};
+  }();
+  if (!stands.ok()) mine.drop();
+  return stands;
+}
+
+Outcome Shards::add_block(Producer& producer, const Block& block) {
+  const std::string topic(block.topic());
+  OutRecord record;
+  Block::Reader reader(block);
+  while (reader.next(record)) {
+    if (Outcome added = producer.add(topic, record); !added.ok()) return added;
   }
-  mine.producer = std::move(producer);
-  return {};
+  if (!reader.failed()) return {};
+  return {Fault::abort, {ErrorCode::corrupt, "a block of staged output does not read back", false}};
 }
 
 Outcome Shards::transact(std::uint32_t number, Shard& mine, const Blocks& blocks,
                          std::size_t& next) {
   WEIR_FAILPOINT("kafka.before_transaction");
-  Producer& producer = *mine.producer;
-  if (Outcome begun = producer.begin(); !begun.ok()) return begun;
+  Producer& producer = mine.producer();
   std::size_t bytes = 0;
   std::size_t end = next;
   while (end < blocks.size() &&
          (end == next || bytes + blocks[end].size_bytes() <= options_.transaction_bytes)) {
-    const Block& block = blocks[end++];
-    bytes += block.size_bytes();
-    const std::string topic(block.topic());
-    OutRecord record;
-    Block::Reader reader(block);
-    while (reader.next(record)) {
-      if (Outcome added = producer.add(topic, record); !added.ok()) return added;
-    }
-    if (reader.failed()) {
-      return {Fault::abort,
-              {ErrorCode::corrupt, "a block of staged output does not read back", false}};
-    }
+    bytes += blocks[end++].size_bytes();
   }
   const Progress progress = blocks[end - 1].progress();
+  if (Outcome begun = producer.begin(); !begun.ok()) return begun;
+  // First, so that the coordinator hears of its partition together with the others.
   if (Outcome added = add_progress(number, producer, progress); !added.ok()) return added;
+  for (std::size_t i = next; i < end; ++i) {
+    if (Outcome added = add_block(producer, blocks[i]); !added.ok()) return added;
+  }
   WEIR_FAILPOINT("kafka.before_commit");
   Outcome committed = producer.commit(kCommit);
   WEIR_FAILPOINT("kafka.after_commit");
   if (committed.ok()) {
     mine.progress = progress;
+    mine.turn = 1 - mine.turn;
     next = end;
   }
   return committed;
@@ -249,8 +262,10 @@ Outcome Shards::transact(std::uint32_t number, Shard& mine, const Blocks& blocks
 
 Status Shards::settle(std::uint32_t number, Shard& mine, Outcome outcome) {
   if (outcome.ok()) return {};
-  if (outcome.fault == Fault::abort && mine.producer->abort(kAbort).ok()) return outcome.error;
-  mine.producer.reset();
+  if (outcome.fault == Fault::abort && mine.producer().abort(kAbort).ok()) {
+    return outcome.error;
+  }
+  mine.drop();
   if (outcome.fault != Fault::fenced) return outcome.error;
   std::this_thread::sleep_for(kTimeToClaim);
   WEIR_ASSIGN(const Standing standing,

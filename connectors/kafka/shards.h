@@ -1,9 +1,12 @@
 // The transactions of a sink: what makes a staged block visible, once.
 //
-// A shard is a transactional id, ID/SHARD. Subtask i of the sink writes to shard i; so there are as
-// many ids as the sink ever had subtasks, whatever the restarts. Each transaction carries staged
-// blocks and the shard's progress, the (checkpoint, block) that it has come to; so a block is out
-// exactly when the progress says so, and committing it again does nothing.
+// A shard is a pair of transactional ids, ID/SHARD/a and ID/SHARD/b, which take turns: a
+// transaction begins when the one before it has been committed, but the broker is still busy with
+// the marks of that one, and would keep its id waiting for 20 ms. Subtask i of the sink writes to
+// shard i; so there are twice as many ids as the sink ever had subtasks, whatever the restarts.
+// Each transaction carries staged blocks and the shard's progress, the (checkpoint, block) that it
+// has come to; so a block is out exactly when the progress says so, and committing it again does
+// nothing.
 //
 // `recover` runs once at the start of an attempt, before any subtask: it takes over every shard
 // that the run ever used, which fences whoever wrote there and ends what they had open; only then
@@ -20,6 +23,7 @@
 // Threads: thread-safe; shards commit side by side, each under its own lock. All calls block.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -58,7 +62,13 @@ class Shards {
  private:
   struct Shard {
     std::mutex mutex;
-    std::unique_ptr<Producer> producer;  ///< none before its first use, and after a fault
+    /// All or none: none before their first use, and after a fault.
+    std::array<std::unique_ptr<Producer>, 2> producers;
+    std::size_t turn = 0;
+
+    bool is_ready() const { return producers[0] != nullptr; }
+    Producer& producer() { return *producers[turn]; }
+    void drop() { producers = {}; }
     Progress progress;
   };
   using Blocks = std::vector<Block>;
@@ -68,16 +78,18 @@ class Shards {
   Status check_not_ahead(const std::map<std::uint32_t, ProgressRecord>& progress,
                          std::uint64_t restored_checkpoint) const;
   Status take_over(const std::set<std::uint32_t>& numbers);
-  Result<std::unique_ptr<Producer>> make_producer(std::uint32_t number) const;
+  /// Takes over the ids of a shard.
+  Status make_producers(std::uint32_t number, Shard& mine) const;
   Status claim(std::uint32_t number);
   Status commit_shard(std::uint32_t number, const Blocks& blocks);
-  /// The producer of `shard`, which holds it; made anew after a fault.
+  /// Makes producers anew after a fault.
   Status make_ready(std::uint32_t number, Shard& shard);
   /// One transaction: as many of blocks from `next` on as it should carry; moves `next` on.
   Outcome transact(std::uint32_t number, Shard& shard, const Blocks& blocks, std::size_t& next);
   Status settle(std::uint32_t number, Shard& shard, Outcome outcome);
   Status check_owner(std::uint32_t number, const Standing& standing) const;
   Outcome add_progress(std::uint32_t number, Producer& producer, const Progress& progress) const;
+  static Outcome add_block(Producer& producer, const Block& block);
   Outcome add_owner(std::uint32_t number, Producer& producer) const;
 
   ShardOptions options_;

@@ -25,6 +25,8 @@ Settings consumer_settings(const SourceOptions& options) {
           {"enable.auto.commit", "false"},
           {"enable.auto.offset.store", "false"},
           {"allow.auto.create.topics", "false"},
+          // The reading client learns by itself of a partition that discovery has found.
+          {"topic.metadata.refresh.interval.ms", "5000"},
           {"fetch.wait.max.ms", "100"},
           {"fetch.error.backoff.ms", "100"},
           {"queued.min.messages", "100000"},
