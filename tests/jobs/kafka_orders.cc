@@ -34,6 +34,16 @@ static weir::kafka::Settings settings(const std::string& text) {
   return all;
 }
 
+/// "earliest", "latest", "group", "time:MS" or "offset:N", which means partition 0.
+static weir::kafka::Start start_of(const std::string& text) {
+  using weir::kafka::Start;
+  if (text == "latest") return Start::latest();
+  if (text == "group") return Start::group();
+  if (text.starts_with("time:")) return Start::at(weir::from_millis(std::stoll(text.substr(5))));
+  if (text.starts_with("offset:")) return Start::offsets({{0, std::stoll(text.substr(7))}});
+  return Start::earliest();
+}
+
 static void kafka_orders(weir::Job& job) {
   using namespace weir;
   const std::string brokers = job.config("brokers");
@@ -42,6 +52,7 @@ static void kafka_orders(weir::Job& job) {
       job.source("orders", kafka::source<Order>({
                                .brokers = brokers,
                                .topic = job.config("input"),
+                               .start = start_of(job.config("start", "earliest")),
                                .bounded = job.config("bounded", false),
                                .group = job.config("group", ""),
                                .discovery_interval = job.config("discover", Duration(500)),

@@ -218,6 +218,68 @@ def partitions_added(broker):
     print("right with partitions added")
 
 
+def where_it_begins(broker):
+    """Each way to begin, and that it is kept: what comes while the job is down is not missed."""
+    rng = kafkatest.rng("where it begins")
+    run = KafkaRun(broker, "latest", partitions=1)
+    old = order_lines(rng, 100, 5, 1)
+    tool(broker.address, "produce", run.name + "-in", lines=old)
+    run.settings["start"] = "latest"
+    process = run.start()
+    run.wait_for_checkpoint()
+    end(process)
+    run.produce(order_lines(rng, 100, 5, 1))  # with nothing read, and the job down
+    process = run.start()
+    run.wait_for_output(process)
+    end(process, signal.SIGINT)
+    run.check("begun at the latest")
+
+    for start, skipped in (("offset:30", 30), ("time:%d", 40), ("group", 50), ("earliest", 0)):
+        run = KafkaRun(broker, "begin-" + start.split(":")[0], partitions=1)
+        lines = order_lines(rng, 100, 5, 1)
+        tool(broker.address, "produce", run.name + "-in", lines=lines[:skipped])
+        time.sleep(0.05)
+        if start == "group":
+            first = KafkaRun(broker, "before", partitions=1)
+            first.settings.update(input=run.name + "-in", group="g-" + run.name)
+            process = first.start(bounded=True)
+            process.wait(60)
+            run.settings["group"] = "g-" + run.name
+        run.settings["start"] = start % (time.time() * 1000) if "%" in start else start
+        time.sleep(0.05)
+        run.produce(lines[skipped:])
+        process = run.start(bounded=True)
+        if process.wait(60) != 0:
+            raise Failure(run.log())
+        run.check("begun at " + start)
+
+    run = KafkaRun(broker, "deleted", partitions=1)
+    run.settings["start"] = "offset:500"
+    run.produce(order_lines(rng, 100, 5, 1))
+    process = run.start()
+    if process.wait(60) == 0 or "is no longer there" not in run.log():
+        raise Failure("an offset that is not there:\n" + run.log())
+    print("right wherever it begins")
+
+
+def by_pattern(broker):
+    """Two topics by a pattern, one of which comes while the job runs."""
+    rng = kafkatest.rng("pattern")
+    run = KafkaRun(broker, "pattern", partitions=2)
+    run.settings["input"] = "^%s-in.*" % run.name
+    run.produce(order_lines(rng, 200, 5, 2))
+    process = run.start()
+    run.wait_for_output(process)
+    tool(broker.address, "topic", run.name + "-in2", 2)
+    more = order_lines(rng, 200, 5, 2, first_user=100)
+    tool(broker.address, "produce", run.name + "-in2", lines=more)
+    run.lines += more
+    run.wait_for_output(process)
+    end(process, signal.SIGINT)
+    run.check("by a pattern")
+    print("right with topics by a pattern")
+
+
 def across_savepoints(broker):
     rng = kafkatest.rng("savepoints")
     for before, after in ((1, 3), (3, 2), (2, 1)):
@@ -257,7 +319,8 @@ def main():
     servers = kafkatest.kafka_broker
     with servers.ScratchFolder() as folder, broker_in(folder) as broker:
         checks = (at_every_parallelism, across_kills, at_failpoints, broker_restarts, zombie,
-                  frozen, commit_held_back, partitions_added, across_savepoints)
+                  frozen, commit_held_back, partitions_added, where_it_begins,
+                  by_pattern, across_savepoints)
         kafkatest.weirtest.main(*[lambda check=check: check(broker) for check in checks])
 
 
