@@ -127,6 +127,11 @@ class KafkaRun:
         return wait_for(lambda: os.path.isdir(folder) and set(os.listdir(folder)) - before)
 
     def output(self):
+        for _ in range(3):  # a broker that has just started may not know its topics yet
+            try:
+                return tool(self.broker.address, "consume", self.name + "-out")
+            except Failure:
+                time.sleep(1)
         return tool(self.broker.address, "consume", self.name + "-out")
 
     def wait_for_output(self, process=None, timeout=60, count=None):
