@@ -41,6 +41,8 @@ void CheckpointProtocol::request(CheckpointKind kind) {
   requested_.push_back(kind);
 }
 
+void CheckpointProtocol::hasten(SteadyTime when) { hastened_ = std::min(hastened_, when); }
+
 std::optional<CheckpointProtocol::Trigger> CheckpointProtocol::poll(SteadyTime now) {
   if (!all_restored() || current_ || ended_) return std::nullopt;
   if (!started_) {
@@ -52,13 +54,14 @@ std::optional<CheckpointProtocol::Trigger> CheckpointProtocol::poll(SteadyTime n
     requested_.erase(requested_.begin());
     return trigger(kind, now);
   }
-  if (now < next_due_) return std::nullopt;
+  if (now < std::min(next_due_, hastened_)) return std::nullopt;
   return trigger(ending_.value_or(CheckpointKind::periodic), now);
 }
 
 CheckpointProtocol::Trigger CheckpointProtocol::trigger(CheckpointKind kind, SteadyTime now) {
   if (ends_job(kind)) ending_ = kind;
   current_ = InProgress{{next_id_++, kind}, now, tasks_, false};
+  hastened_ = SteadyTime::max();
   next_due_ = add(now, options_.interval);
   return current_->trigger;
 }
@@ -70,7 +73,7 @@ SteadyTime CheckpointProtocol::next_deadline() const {
                                       : add(current_->started, options_.timeout);
   }
   const bool at_once = !started_ || (!ending_ && !requested_.empty());
-  return at_once ? SteadyTime::min() : next_due_;
+  return at_once ? SteadyTime::min() : std::min(next_due_, hastened_);
 }
 
 bool CheckpointProtocol::concerns_current(AttemptId attempt, CheckpointId id) const {

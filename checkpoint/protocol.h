@@ -56,6 +56,8 @@ class CheckpointProtocol {
   /// of the requests. One of a kind that is waiting to be triggered changes nothing, since that one
   /// comes later than both; nor does a second request to stop, or a final one.
   void request(CheckpointKind kind);
+  /// Asks for a periodic one out of turn, not before `when`. The next of any kind will do.
+  void hasten(SteadyTime when);
   /// What to trigger now, if anything: a requested one, or a periodic one when `now` is due.
   /// Periodic ones are due one interval after the last trigger (the first: after every task has
   /// restored), but never before half an interval has passed since the last one ended, so that slow
@@ -99,7 +101,7 @@ class CheckpointProtocol {
   AttemptId attempt_;
   CheckpointId next_id_;
   CheckpointId last_completed_;
-  SteadyTime next_due_{};
+  SteadyTime next_due_{}, hastened_ = SteadyTime::max();
   bool started_ = false;
   std::uint32_t failures_in_a_row_ = 0;
   std::vector<CheckpointKind> requested_;

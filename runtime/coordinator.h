@@ -193,9 +193,9 @@ class Coordinator final : public TaskListener {
   std::deque<LetterRequest> letter_requests_;
   std::optional<Error> letter_failure_;  // of that one
   bool final_requested_ = false;
-  bool early_requested_ = false;  // a checkpoint, for want of memory
-  bool was_finished_ = false;     // when restored
-  std::optional<State> ending_;   // what the job becomes once tasks are quiescent
+  SteadyTime not_early_before_{};  // a checkpoint out of turn, for want of memory
+  bool was_finished_ = false;      // when restored
+  std::optional<State> ending_;    // what the job becomes once tasks are quiescent
   int io_under_way_ = 0;
   bool started_ = false;
   SteadyTime last_alignment_{};

@@ -9,6 +9,8 @@
 namespace weir {
 namespace {
 
+/// Before a checkpoint out of turn follows one that failed: the disk may need time.
+constexpr std::chrono::seconds kAfterFailure{1};
 constexpr std::size_t kMaxLetterRuns = 24;  // then those of a step are merged into one
 
 bool ends_the_job(CheckpointKind kind) {
@@ -39,7 +41,6 @@ void Coordinator::poll_checkpoints(SteadyTime now) {
 
 void Coordinator::trigger(CheckpointProtocol::Trigger next) {
   current_ = next;
-  early_requested_ = false;
   parts_.clear();
   auto wanted = std::stable_partition(waiting_.begin(), waiting_.end(), [&](const auto& w) {
     return w.first != next.kind && w.first != CheckpointKind::periodic;
@@ -154,13 +155,14 @@ void Coordinator::checkpoint_declined(TaskId task, CheckpointId id, Error why) {
 
 void Coordinator::checkpoint_wanted(TaskId) {
   post([this] {
-    if (state_ != State::running || std::exchange(early_requested_, true)) return;
-    protocol_->request(CheckpointKind::periodic);
+    if (state_ != State::running) return;
+    protocol_->hasten(std::max(env_.clock->steady_now(), not_early_before_));
   });
 }
 
 void Coordinator::checkpoint_failed(CheckpointProtocol::FailOutcome outcome, const Error& why) {
   if (outcome == CheckpointProtocol::FailOutcome::ignored) return;
+  not_early_before_ = env_.clock->steady_now() + kAfterFailure;
   const std::string text =
       "checkpoint " + std::to_string(current_.id) + " was given up: " + why.message;
   if (outcome == CheckpointProtocol::FailOutcome::job_must_fail) {

@@ -34,14 +34,17 @@ void KeyedTable<K, S>::limit_memory(std::uint64_t bytes, LoadRow load_row,
 
 template <class K, class S>
 void KeyedTable<K, S>::set_runs(const std::vector<std::shared_ptr<RunLookup>>& oldest_first,
-                                bool all_stored) {
+                                bool all_stored, bool storing) {
   if (cold_ == nullptr) return;
   cold_->rows.set_runs(oldest_first);
+  cold_->storing = storing;
   if (!all_stored || snapshotting_) return;
   cold_->all_stored = true;
-  cold_->storing = cold_->wants_snapshot = cold_->full = false;
+  cold_->wants_snapshot = cold_->full = false;
   cold_->erased_before.clear();
   measure_heap();
+  // Entries may have become larger since they came.
+  if (const std::size_t full = full_at(); size_ > full && !cold_->loading) evict(size_ - full);
 }
 
 template <class K, class S>
@@ -92,19 +95,26 @@ std::size_t KeyedTable<K, S>::most_capacity() const {
   return std::max<std::size_t>(budget / 8 * 7 / slot, kLeastCapacity);
 }
 
+/// With so many entries some must leave. Clusters kept in the order of hashes bear a fuller table
+/// than others (Amble and Knuth).
+template <class K, class S>
+std::size_t KeyedTable<K, S>::full_at() const {
+  return std::min(capacity_, most_capacity()) / 16 * 12;
+}
+
 template <class K, class S>
 void KeyedTable<K, S>::make_room_within_budget() {
+  if (capacity_ < most_capacity() / 16 * 15) measure_heap();
   const std::size_t most = most_capacity();
   if (capacity_ < most / 16 * 15) {
     grow(std::min(capacity_ / 2 * 3, most));
     if (size_ < limit_) return;
   }
-  // Clusters kept in the order of hashes bear a fuller table than others (Amble and Knuth).
-  const std::size_t full = capacity_ / 16 * 12;
+  const std::size_t full = full_at();
   const std::size_t some = std::clamp<std::size_t>(capacity_ / 64, 1, 1024);
   if (size_ >= full && !cold_->loading) {
     if (cold_->all_stored)
-      evict(some * 4);
+      evict(std::max(some * 4, size_ - full));
     else
       cold_->wants_snapshot = !cold_->storing;
   }

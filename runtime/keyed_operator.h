@@ -49,7 +49,8 @@ class KeyedOperator : public Operator {
       return {};
     }
     WEIR_ASSIGN(const auto rows, request.open_rows());
-    if (budget > 0 && request.most_rows > budget / 2 / sizeof(Entry)) {
+    const std::uint64_t bytes = std::max(request.most_rows * sizeof(Entry), request.most_bytes);
+    if (budget > 0 && bytes > budget / 2) {
       return restore_cold(request, *rows, *loader);
     }
     std::size_t seen = 0;
@@ -85,8 +86,8 @@ class KeyedOperator : public Operator {
     table_->begin_snapshot();
     return {};
   }
-  void on_runs_changed(const StateRuns& runs, bool all_stored) override {
-    table_->set_runs(runs, all_stored);
+  void on_runs_changed(const StateRuns& runs, bool all_stored, bool storing) override {
+    table_->set_runs(runs, all_stored, storing);
   }
   bool wants_checkpoint() const override { return table_->wants_snapshot(); }
   bool snapshot_slice(RowBuffer& rows) override {
@@ -365,7 +366,7 @@ class KeyedOperator : public Operator {
   /// Removes `entry` if its time to live is over at `now_ms`, for which it was queued.
   bool expire(Entry& entry, std::int64_t now_ms) {
     KeyExtras& extras = *entry.extras;
-    if (extras.expiry_queued_ms > now_ms) return false;
+    if (extras.expiry_queued_ms > now_ms || extras.expiry_queued_ms == INT64_MAX) return false;
     extras.expiry_queued_ms = INT64_MAX;
     if (extras.expires_ms <= now_ms) {
       table_->touch(entry);

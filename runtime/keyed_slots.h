@@ -71,6 +71,8 @@ void KeyedTable<K, S>::place_all(Entry* from) {
 
 template <class K, class S>
 void KeyedTable<K, S>::expect(std::size_t count, std::uint64_t hash) {
+  constexpr std::size_t kFew = 64;  // where they lie says nothing of the others
+  if (count < kFew) return;
   const std::size_t in_all = geometry_.extrapolate(count, hash);
   std::size_t capacity = in_all / 10 * 16 + kMinCapacity;
   if (cold_ != nullptr) capacity = std::min(capacity, most_capacity());

@@ -184,6 +184,9 @@ class KeyedTable {
   /// `test(entry)` is true.
   template <class Test>
   bool erase_if(std::uint64_t& cursor, std::uint64_t last, std::size_t budget, Test&& test) {
+    // Runs of before a change of parallelism hold keys of other subtasks too.
+    cursor = std::max(cursor, geometry_.first_hash());
+    last = std::min(last, geometry_.last_hash());
     if (is_partial()) return erase_cold_if(cursor, last, budget, test);
     return erase_resident_if(cursor, last, budget, test);
   }
@@ -208,8 +211,10 @@ class KeyedTable {
   }
   /// Whether some of the state may be in the runs alone.
   bool is_partial() const { return cold_ != nullptr && cold_->partial; }
-  /// The runs of the state have changed. `all_stored`: they hold every snapshot so far.
-  void set_runs(const std::vector<std::shared_ptr<RunLookup>>& oldest_first, bool all_stored);
+  /// The runs of the state have changed. `all_stored`: they hold every snapshot so far; `storing`:
+  /// one that has begun is still on its way there.
+  void set_runs(const std::vector<std::shared_ptr<RunLookup>>& oldest_first, bool all_stored,
+                bool storing = false);
   /// Most of what is in memory has changed and cannot leave before the next snapshot.
   bool wants_snapshot() const { return cold_ != nullptr && cold_->wants_snapshot; }
   /// Nearly all slots are taken by what cannot leave yet.
@@ -451,6 +456,7 @@ class KeyedTable {
   void make_room_within_budget();
   std::size_t piece_bytes() const;
   std::size_t most_capacity() const;
+  std::size_t full_at() const;
   std::size_t evict(std::size_t wanted);
   bool may_leave(const Entry& entry) const;
   bool shares_hash(std::size_t i, std::size_t next) const;

@@ -122,7 +122,8 @@ struct RestoreRequest {
   /// The next snapshot must hold all rows, because the stored ones were not written by this
   /// subtask.
   bool rewrite = false;
-  std::uint64_t most_rows = 0;  ///< that there may be
+  std::uint64_t most_rows = 0;   ///< that there may be
+  std::uint64_t most_bytes = 0;  ///< that they may take in their runs
   /// The rows may be left where they are and brought in by `restore_slice`, while the job runs;
   /// then the operator sets `in_background`.
   bool may_wait = false, in_background = false;
@@ -170,8 +171,8 @@ class Operator {
   /// True when the operator has rows in checkpoints.
   virtual bool has_keyed_state() const { return false; }
   /// With a memory budget: the runs of the state have changed. `all_stored`: they hold all rows of
-  /// all snapshots so far.
-  virtual void on_runs_changed(const StateRuns&, bool /*all_stored*/) {}
+  /// all snapshots so far; `storing`: those of one are still on their way there.
+  virtual void on_runs_changed(const StateRuns&, bool /*all_stored*/, bool /*storing*/) {}
   /// Its memory is full of changes that only a checkpoint can let go.
   virtual bool wants_checkpoint() const { return false; }
   /// Takes no more records gladly before the snapshot on its way to disk has been written.

@@ -95,7 +95,7 @@ void RowBuffer::swap(RowBuffer& other) noexcept {
 std::size_t RowBuffer::size_bytes() const {
   std::size_t bytes = index_.size() * sizeof(Out);
   for (const Lane* lane : {&ordered_, &others_}) {
-    for (const Lane::Block& block : lane->blocks) bytes += block.size;
+    for (const Lane::Block& block : lane->blocks) bytes += lane->used(block);
   }
   return bytes;
 }

@@ -76,7 +76,7 @@ class RowBuffer {
 
   std::size_t rows() const { return rows_; }
   bool empty() const { return rows_ == 0; }
-  /// Memory that it holds, about.
+  /// What its rows take in memory.
   std::size_t size_bytes() const;
 
   /// Sorts the rows and writes them. Of a tombstone and a row with the same key the row wins: the

@@ -23,6 +23,9 @@ class SlotGeometry {
         last_place_ == UINT64_MAX ? capacity : (Wide{capacity} << 64) / (last_place_ + 1));
   }
 
+  std::uint64_t first_hash() const { return first_hash_; }
+  std::uint64_t last_hash() const { return first_hash_ + (last_place_ >> shift_); }
+
   std::size_t home_of(std::uint64_t hash) const {
     const std::uint64_t place = (hash - first_hash_) << shift_;
     return static_cast<std::size_t>((Wide{place} * slots_per_place_) >> 64);

@@ -116,7 +116,9 @@ std::optional<std::chrono::nanoseconds> Task::wants_step_in() {
   if (advancing_ == nodes_.size() && holding_ && (!snapshot_ || slices_wait_)) {
     return milliseconds(5);
   }
-  if (snapshot_ || restoring_ || advancing_ < nodes_.size()) return std::chrono::nanoseconds(0);
+  if ((snapshot_ && !slices_wait_) || restoring_ || advancing_ < nodes_.size()) {
+    return std::chrono::nanoseconds(0);
+  }
   if (source_ != nullptr && !drained_ && !sources_paused_ && !last_barrier_) return milliseconds(1);
   for (const auto& node : nodes_) {
     if (const auto at = node->op->next_processing_time(); at && !last_barrier_) {

@@ -183,7 +183,10 @@ Result<std::unique_ptr<RowCursor>> open_slice(Storage& storage, const std::strin
 Status Task::prepare_cold_restore(Node& node, const StepRestore& from, RestoreRequest& request,
                                   Storage& storage) {
   for (const RestoreSlice& slice : from.slices) {
-    for (const RunInfo& run : slice.runs) request.most_rows += run.rows;
+    for (const RunInfo& run : slice.runs) {
+      request.most_rows += run.rows;
+      request.most_bytes += run.size_bytes;
+    }
   }
   const bool budget = setup_.state_budget_bytes > 0;
   request.may_wait = request.most_rows >= setup_.background_restore_rows;

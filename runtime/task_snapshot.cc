@@ -31,10 +31,23 @@ bool Task::snapshot_slice(bool may_wait) {
   return true;
 }
 
+namespace {
+
+/// Puts what stands in `older` before what is in `items`, and empties it.
+template <class T>
+void prepend(std::vector<T>& items, std::vector<T>& older) {
+  std::vector<T> all = std::exchange(older, {});
+  std::move(items.begin(), items.end(), std::back_inserter(all));
+  items = std::move(all);
+}
+
+}  // namespace
+
 /// Hands the oldest rows of `part` to an I/O thread, if nothing older waits. Should that fail, they
 /// are tried again with all the others.
 void Task::write_piece(SnapshotPart& part) {
-  if (piece_out_ || !to_write_.empty() || !part.node->unwritten.empty()) return;
+  if (piece_out_ || !to_write_.empty()) return;
+  prepend(part.rows, part.node->unwritten);
   piece_out_ = true;
   async_begin();
   auto rows = std::make_shared<RowBuffer>(std::move(part.rows.front()));
@@ -60,18 +73,6 @@ void Task::write_piece(SnapshotPart& part) {
     });
   });
 }
-
-namespace {
-
-/// Puts what stands in `older` before what is in `items`, and empties it.
-template <class T>
-void prepend(std::vector<T>& items, std::vector<T>& older) {
-  std::vector<T> all = std::exchange(older, {});
-  std::move(items.begin(), items.end(), std::back_inserter(all));
-  items = std::move(all);
-}
-
-}  // namespace
 
 /// Snapshots are written one after another: one that comes after a checkpoint was given up would
 /// otherwise overtake the rows of that one, and old rows would hide newer ones.
@@ -240,7 +241,8 @@ void Task::runs_changed(Node& node) {
     kept[run.file] = opened;
   }
   node.lookups = std::move(kept);
-  node.op->on_runs_changed(runs, node.snapshots_out == 0 && node.unwritten.empty());
+  const bool storing = node.snapshots_out > 0;
+  node.op->on_runs_changed(runs, !storing && node.unwritten.empty(), storing);
 }
 
 }  // namespace weir

@@ -100,6 +100,26 @@ TEST_F(Protocol, QuickCheckpointsKeepTheInterval) {
   expect_trigger(2s, 12, Kind::periodic);
 }
 
+TEST_F(Protocol, AHastenedOneComesAtItsTimeAndAnyOtherWillDo) {
+  start();
+  p_.hasten(at(300ms));
+  p_.hasten(at(400ms));
+  EXPECT_EQ(p_.next_deadline(), at(300ms));
+  expect_nothing(299ms);
+  expect_trigger(300ms, 11, Kind::periodic);
+  p_.hasten(at(310ms));
+  expect_nothing(320ms);  // one is under way
+  complete(11, 330ms);
+  expect_trigger(330ms, 12, Kind::periodic);
+  complete(12, 340ms);
+  p_.hasten(at(900ms));
+  p_.request(Kind::savepoint);
+  expect_trigger(500ms, 13, Kind::savepoint);
+  complete(13, 510ms);
+  expect_nothing(1499ms);
+  expect_trigger(1500ms, 14, Kind::periodic);
+}
+
 TEST_F(Protocol, AcknowledgementsCountOnceForTaskAndAttempt) {
   start();
   EXPECT_EQ(p_.acknowledge(1, kAttempt, 11), Ack::ignored) << "nothing is under way";

@@ -283,5 +283,39 @@ TEST(Collections, KeepTheirEntriesUnderAnotherName) {
   EXPECT_EQ(restored.output<std::int64_t>("out").back(), 32);
 }
 
+struct Visit {
+  std::int64_t key = 0, n = 0;
+};
+WEIR_DESCRIBE(Visit, key, n);
+
+struct Visits {
+  std::int64_t count = 0;
+  MapState<std::int64_t, std::int64_t> each;
+};
+WEIR_DESCRIBE(Visits, count, each);
+
+/// Of what came first one cannot conclude how much more there is: the hash of 0 is 0, the very
+/// first, and all its rows are there.
+TEST(Collections, ManyRowsOfTheFirstHashAreRestored) {
+  const testing::Harness::Build build = [](Job& job, testing::Inputs& in, testing::Outputs& out) {
+    out.collect(in.stream<Visit>(job, "in")
+                    .key_by(&Visit::key)
+                    .process<Visits, Visit>("visits",
+                                            [](Visits& visits, const Visit& visit, auto& ctx) {
+                                              visits.each.put(visit.n, visit.n);
+                                              ctx.emit(Visit{visit.key, ++visits.count});
+                                            }),
+                "out");
+  };
+  constexpr std::int64_t kRows = 1000;
+  testing::Harness h(build);
+  for (std::int64_t i = 0; i < kRows; ++i) h.push("in", Visit{0, i});
+  h.run();
+  auto later = h.restore(h.snapshot());
+  later.push("in", Visit{0, kRows});
+  later.run();
+  EXPECT_EQ(later.output<Visit>("out").back().n, kRows + 1);
+}
+
 }  // namespace
 }  // namespace weir::test

@@ -467,5 +467,27 @@ TEST(Process, ALetterOfAnEarlierPlaceIsReplayedBeforeWhatIsParkedBehindIt) {
               ElementsAre(said("a", 1, "-1,"), said("a", 2, "-1,2,"), said("a", 3, "-1,2,3,")));
 }
 
+TEST(Process, ATimerForTheEndOfTimeFiresAtTheEndOfInput) {
+  Harness h([](Job& job, Inputs& in, Outputs& out) {
+    out.collect(in.stream<Event>(job, "in")
+                    .key_by(&Event::user)
+                    .process<std::int64_t, Event>(
+                        "sum",
+                        [](std::int64_t& sum, const Event& e, auto& ctx) {
+                          sum += e.n;
+                          ctx.set_timer(kEndOfTime);
+                        },
+                        [](std::int64_t& sum, const Timer&, auto& ctx) {
+                          ctx.emit(Event{ctx.key(), at(0), sum}, at(INT64_MAX - 1));
+                        }),
+                "out");
+  });
+  h.push("in", event("a", 1, 10));
+  h.push("in", event("a", 2, 20));
+  h.end_all();
+  h.run();
+  EXPECT_THAT(h.output<Event>("out"), ElementsAre(event("a", 0, 30)));
+}
+
 }  // namespace
 }  // namespace weir::test

@@ -61,9 +61,13 @@ class TaskTest : public ::testing::Test {
             })
         .discard("end");
     EXPECT_TRUE(storage_.make_dirs("/runs").ok());
+    make_task(0);
+  }
+  void make_task(std::uint64_t budget) {
     TaskSetup setup;
     setup.attempt_name = "attempt";
     setup.runs_folder = "/runs";
+    setup.state_budget_bytes = budget;
     task_ = std::make_unique<Task>(setup, env_, listener_);
     const GraphStep& sum = *job_.graph().find("sum");
     task_->add_operator(sum);
@@ -294,6 +298,37 @@ TEST_F(TaskTest, WhenACheckpointCannotBeWrittenItsRowsComeWithTheNext) {
   std::uint64_t rows = 0;
   for (const RunInfo& run : listener_.last_parts[0].manifest.state) rows += run.rows;
   EXPECT_EQ(rows, 3u);
+}
+
+// The rows of the failed one must go first; the large one after it must not wait for them for ever.
+TEST_F(TaskTest, ALargeCheckpointBehindOneThatCannotBeWrittenIsWritten) {
+  make_task(32 << 20);
+  bool full = true;
+  storage_.set_fault([&](std::string_view operation, const std::string&) -> Status {
+    if (full && operation == "append") return Error{ErrorCode::disk_full, "no room", true};
+    return {};
+  });
+  push(0, {{"a", 1}}, 0);
+  barrier(0, 1);
+  barrier(1, 1);
+  run();
+  EXPECT_EQ(listener_.declined, std::vector<CheckpointId>{1});
+  full = false;
+  for (int i = 0; i < 200; ++i) {
+    std::vector<Row> rows;
+    for (int k = 0; k < 100; ++k) rows.push_back({"k" + std::to_string(i * 100 + k), 1});
+    push(0, rows, 0);
+    run();
+  }
+  barrier(0, 2);
+  barrier(1, 2);
+  for (int i = 0; i < 20'000; ++i) {  // run() would never come to an end
+    task_->step();
+    ChannelElement element;
+    while (output_->pop(element)) take(element);
+    io_.run_one();
+  }
+  EXPECT_EQ(listener_.done, std::vector<CheckpointId>{2});
 }
 
 // Bytes that an fsync failed to write may be marked as written: another one would lie (H15).
