@@ -25,6 +25,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/one_split.h"
 #include "bench/report.h"
 #include "bench/scratch.h"
 #include "weir/weir.h"
@@ -73,88 +74,74 @@ std::uint64_t bytes_written() {
 }
 
 /// Fills all keys, then changes `changing` of them over and over, each as often.
-class Updates final : public Source<Update> {
+class Updates final : public SplitReader<Update> {
  public:
-  class Reader final : public SplitReader<Update> {
-   public:
-    Result<ReadStatus> read(Batch<Update>& out, DeadLetterSink&) override {
-      if (asked_ && measuring_) note_pause();
-      asked_ = false;
-      while (!out.full() && next_ < work.keys) push(out, next_++, work.keys);
-      if (next_ == work.keys && !measuring_) {
-        warm_up(out);
-      } else {
-        for (; !out.full() && done_ < work.updates; ++done_) push(out, done_, work.changing);
-      }
-      last_ = Clock::now();
-      if (done_ < work.updates) return ReadStatus::more;
-      course.ended = last_;
-      return ReadStatus::end;
+  explicit Updates(std::uint64_t) {}
+  Result<ReadStatus> read(Batch<Update>& out, DeadLetterSink&) override {
+    if (asked_ && measuring_) note_pause();
+    asked_ = false;
+    while (!out.full() && next_ < work.keys) push(out, next_++, work.keys);
+    if (next_ == work.keys && !measuring_) {
+      warm_up(out);
+    } else {
+      for (; !out.full() && done_ < work.updates; ++done_) push(out, done_, work.changing);
     }
-
-    std::string position() const override {
-      asked_ = true;
-      if (next_ == work.keys) ++barriers_;
-      if (next_ == work.keys) note_barrier();
-      return std::to_string(next_ + done_);
-    }
-
-   private:
-    /// The keys lie as far apart in the order of their coming as in the order of their hashes.
-    static void push(Batch<Update>& out, std::uint64_t i, std::uint64_t of) {
-      out.push_empty(static_cast<std::int64_t>(i / 1000)) = {i % of * (work.keys / of), i};
-    }
-    /// Updates until the first checkpoint of the whole state is behind.
-    void warm_up(Batch<Update>& out) {
-      while (!out.full()) push(out, warm_++, work.changing);
-      const std::uint64_t awaited = work.interval.count() > 0 ? 4 : 0;
-      if (barriers_ < awaited || warm_ < work.keys) return;
-      measuring_ = true;
-      course.begun = Clock::now();
-    }
-    void note_pause() {
-      const std::chrono::duration<double, std::milli> pause = Clock::now() - last_;
-      course.pauses_ms.push_back(pause.count());
-    }
-    /// What has been written until now belongs to earlier barriers: one checkpoint ends before the
-    /// next one begins.
-    void note_barrier() const {
-      const std::uint64_t updates = warm_ + done_;
-      const std::uint64_t changed = std::min(updates - updates_before_, work.changing);
-      updates_before_ = updates;
-      if (!measuring_) return;
-      const std::uint64_t now = bytes_written();
-      if (course.barriers++ == 0)
-        course.written_before = now;
-      else
-        course.changed += last_changed_;
-      course.written = now - course.written_before;
-      last_changed_ = changed;
-    }
-
-    std::uint64_t next_ = 0, warm_ = 0, done_ = 0;
-    mutable std::uint64_t barriers_ = 0;  ///< since all is filled
-    mutable std::uint64_t updates_before_ = 0, last_changed_ = 0;
-    mutable bool asked_ = false;
-    bool measuring_ = false;
-    Clock::time_point last_;
-  };
-
-  Result<std::vector<std::string>> discover(const SourceContext&) const override {
-    return std::vector<std::string>{"all"};
+    last_ = Clock::now();
+    if (done_ < work.updates) return ReadStatus::more;
+    course.ended = last_;
+    return ReadStatus::end;
   }
-  Result<std::unique_ptr<SplitReader<Update>>> open(const SourceContext&, const std::string&,
-                                                    const std::string&) const override {
-    return std::unique_ptr<SplitReader<Update>>(std::make_unique<Reader>());
+
+  std::string position() const override {
+    asked_ = true;
+    if (next_ == work.keys) ++barriers_;
+    if (next_ == work.keys) note_barrier();
+    return std::to_string(next_ + done_);
   }
-  Result<Update> decode(const DeadLetter&) const override {
-    return Error{ErrorCode::invalid_argument, "generated updates are not decoded"};
+
+ private:
+  /// The keys lie as far apart in the order of their coming as in the order of their hashes.
+  static void push(Batch<Update>& out, std::uint64_t i, std::uint64_t of) {
+    out.push_empty(static_cast<std::int64_t>(i / 1000)) = {i % of * (work.keys / of), i};
   }
-  std::string describe() const override { return "updates"; }
+  /// Updates until the first checkpoint of the whole state is behind.
+  void warm_up(Batch<Update>& out) {
+    while (!out.full()) push(out, warm_++, work.changing);
+    const std::uint64_t awaited = work.interval.count() > 0 ? 4 : 0;
+    if (barriers_ < awaited || warm_ < work.keys) return;
+    measuring_ = true;
+    course.begun = Clock::now();
+  }
+  void note_pause() {
+    const std::chrono::duration<double, std::milli> pause = Clock::now() - last_;
+    course.pauses_ms.push_back(pause.count());
+  }
+  /// What has been written until now belongs to earlier barriers: one checkpoint ends before the
+  /// next one begins.
+  void note_barrier() const {
+    const std::uint64_t updates = warm_ + done_;
+    const std::uint64_t changed = std::min(updates - updates_before_, work.changing);
+    updates_before_ = updates;
+    if (!measuring_) return;
+    const std::uint64_t now = bytes_written();
+    if (course.barriers++ == 0)
+      course.written_before = now;
+    else
+      course.changed += last_changed_;
+    course.written = now - course.written_before;
+    last_changed_ = changed;
+  }
+
+  std::uint64_t next_ = 0, warm_ = 0, done_ = 0;
+  mutable std::uint64_t barriers_ = 0;  ///< since all is filled
+  mutable std::uint64_t updates_before_ = 0, last_changed_ = 0;
+  mutable bool asked_ = false;
+  bool measuring_ = false;
+  Clock::time_point last_;
 };
 
 void checkpoint_job(Job& job) {
-  job.source("updates", std::make_shared<Updates>())
+  job.source("updates", std::make_shared<OneSplit<Update, Updates>>("updates"))
       .key_by(&Update::key)
       .process<Totals, Update>("totals",
                                [](Totals& totals, const Update& update, auto&) {

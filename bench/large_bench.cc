@@ -12,6 +12,7 @@
 #include <fstream>
 #include <thread>
 
+#include "bench/one_split.h"
 #include "bench/report.h"
 #include "bench/scratch.h"
 #include "bench/twins/large_twin.h"
@@ -41,46 +42,31 @@ Clock::time_point begun, ended;
 std::uint64_t checksum = 0, done = 0;  // of the one subtask
 
 /// Fills all keys, then updates them.
-class Updates final : public Source<Update> {
+class Updates final : public SplitReader<Update> {
  public:
-  class Reader final : public SplitReader<Update> {
-   public:
-    Reader() : keys_(work.keys, work.theta) {}
-    Result<ReadStatus> read(Batch<Update>& out, DeadLetterSink&) override {
-      for (; !out.full() && next_ < work.keys + work.updates; ++next_) {
-        Update& to = out.push_empty(static_cast<std::int64_t>(next_ / 100));
-        if (next_ < work.keys) {
-          to = {keys_.fill(next_), 1, 0, true};
-          continue;
-        }
-        const std::uint64_t i = next_ - work.keys;
-        if (i == 0) begun = Clock::now();
-        to = {keys_.next(), i & 255, i, false};
+  explicit Updates(std::uint64_t) : keys_(work.keys, work.theta) {}
+  Result<ReadStatus> read(Batch<Update>& out, DeadLetterSink&) override {
+    for (; !out.full() && next_ < work.keys + work.updates; ++next_) {
+      Update& to = out.push_empty(static_cast<std::int64_t>(next_ / 100));
+      if (next_ < work.keys) {
+        to = {keys_.fill(next_), 1, 0, true};
+        continue;
       }
-      return next_ < work.keys + work.updates ? ReadStatus::more : ReadStatus::end;
+      const std::uint64_t i = next_ - work.keys;
+      if (i == 0) begun = Clock::now();
+      to = {keys_.next(), i & 255, i, false};
     }
-    std::string position() const override { return std::to_string(next_); }
+    return next_ < work.keys + work.updates ? ReadStatus::more : ReadStatus::end;
+  }
+  std::string position() const override { return std::to_string(next_); }
 
-   private:
-    LargeKeys keys_;
-    std::uint64_t next_ = 0;
-  };
-
-  Result<std::vector<std::string>> discover(const SourceContext&) const override {
-    return std::vector<std::string>{"all"};
-  }
-  Result<std::unique_ptr<SplitReader<Update>>> open(const SourceContext&, const std::string&,
-                                                    const std::string&) const override {
-    return std::unique_ptr<SplitReader<Update>>(std::make_unique<Reader>());
-  }
-  Result<Update> decode(const DeadLetter&) const override {
-    return Error{ErrorCode::invalid_argument, "generated updates are not decoded"};
-  }
-  std::string describe() const override { return "updates"; }
+ private:
+  LargeKeys keys_;
+  std::uint64_t next_ = 0;
 };
 
 void large_job(Job& job) {
-  job.source("updates", std::make_shared<Updates>())
+  job.source("updates", std::make_shared<OneSplit<Update, Updates>>("updates"))
       .key_by(&Update::key)
       .process<LargeTotals, Update>("totals",
                                     [](LargeTotals& totals, const Update& update, auto&) {

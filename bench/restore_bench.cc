@@ -19,6 +19,7 @@
 #include <fstream>
 #include <thread>
 
+#include "bench/one_split.h"
 #include "bench/report.h"
 #include "bench/scratch.h"
 #include "weir/weir.h"
@@ -46,44 +47,28 @@ std::atomic<bool> answered{false};
 bool filling = false;
 
 /// Each key once, and then, like the second process from its start, the same ones over and over.
-class Events final : public Source<Event> {
+class Events final : public SplitReader<Event> {
  public:
-  class Reader final : public SplitReader<Event> {
-   public:
-    explicit Reader(std::uint64_t next) : next_(next) {}
-    Result<ReadStatus> read(Batch<Event>& out, DeadLetterSink&) override {
-      if (filling && next_ >= keys) {
-        filled = true;
-        return ReadStatus::empty;
-      }
-      while (!out.full()) {
-        out.push_empty(static_cast<std::int64_t>(next_ / 1000)).key = next_ % keys;
-        ++next_;
-      }
-      return ReadStatus::more;
+  explicit Events(std::uint64_t next) : next_(next) {}
+  Result<ReadStatus> read(Batch<Event>& out, DeadLetterSink&) override {
+    if (filling && next_ >= keys) {
+      filled = true;
+      return ReadStatus::empty;
     }
-    std::string position() const override { return std::to_string(next_); }
+    while (!out.full()) {
+      out.push_empty(static_cast<std::int64_t>(next_ / 1000)).key = next_ % keys;
+      ++next_;
+    }
+    return ReadStatus::more;
+  }
+  std::string position() const override { return std::to_string(next_); }
 
-   private:
-    std::uint64_t next_;
-  };
-
-  Result<std::vector<std::string>> discover(const SourceContext&) const override {
-    return std::vector<std::string>{"all"};
-  }
-  Result<std::unique_ptr<SplitReader<Event>>> open(const SourceContext&, const std::string&,
-                                                   const std::string& position) const override {
-    return std::unique_ptr<SplitReader<Event>>(std::make_unique<Reader>(
-        position.empty() ? 0 : std::strtoull(position.c_str(), nullptr, 10)));
-  }
-  Result<Event> decode(const DeadLetter&) const override {
-    return Error{ErrorCode::invalid_argument, "generated events are not decoded"};
-  }
-  std::string describe() const override { return "events"; }
+ private:
+  std::uint64_t next_;
 };
 
 void restore_job(Job& job) {
-  job.source("events", std::make_shared<Events>())
+  job.source("events", std::make_shared<OneSplit<Event, Events>>("events"))
       .key_by(&Event::key)
       .process<Profile, Event>("profiles",
                                [](Profile& profile, const Event& event, auto&) {
