@@ -24,7 +24,7 @@ namespace weir {
 template <class K, class S>
 void KeyedTable<K, S>::limit_memory(std::uint64_t bytes, LoadRow load_row,
                                     std::function<void(Entry&)> reloaded) {
-  constexpr bool one_row = shape_of<K> == Shape::integer && !Parts::has_collections();
+  constexpr bool one_row = key_is_hash<K> && !Parts::has_collections();
   cold_ = std::make_unique<ColdState>(one_row);
   cold_->budget_bytes = bytes;
   allocate(std::min(kMinCapacity, most_capacity()));
@@ -137,7 +137,7 @@ bool KeyedTable<K, S>::may_leave(const Entry& entry) const {
     return false;
   }
   // Another key with this hash has been erased: a look into the runs would be refused.
-  if constexpr (shape_of<K> != Shape::integer) {
+  if constexpr (!key_is_hash<K>) {
     if (cold_->is_erased(entry.hash)) return false;
   }
   return true;
@@ -147,7 +147,7 @@ bool KeyedTable<K, S>::may_leave(const Entry& entry) const {
 /// `next`, which was kept. Such keys are so rare that they simply stay.
 template <class K, class S>
 bool KeyedTable<K, S>::shares_hash(std::size_t i, std::size_t next) const {
-  if constexpr (shape_of<K> == Shape::integer) {
+  if constexpr (key_is_hash<K>) {
     return false;
   } else {
     const std::uint64_t hash = slots_[i].hash;
@@ -198,7 +198,7 @@ std::size_t KeyedTable<K, S>::evict(std::size_t wanted) {
 template <class K, class S>
 void KeyedTable<K, S>::measure_heap() {
   constexpr std::size_t kSample = 64, kAllocation = 16;
-  constexpr bool flat = shape_of<K> == Shape::integer && std::is_trivially_copyable_v<S>;
+  constexpr bool flat = key_is_hash<K> && std::is_trivially_copyable_v<S>;
   std::size_t bytes = 0, seen = 0;
   std::string scratch;
   for (std::size_t i = 0; i < kSample; ++i) {

@@ -101,7 +101,7 @@ class KeyedOperator : public Operator {
   static constexpr int kTimerSlice = 256;
   static constexpr std::size_t kAhead = 16, kTimersAhead = 24, kStateAhead = 12;
   /// Two keys never have one hash: mix64 is a bijection.
-  static constexpr bool kHashTells = shape_of<K> == Shape::integer;
+  static constexpr bool kHashTells = key_is_hash<K>;
 
   /// A timer of `entry` is due. The entry has been touched; the function may change it, and may ask
   /// for its removal through `remove_after`.

@@ -133,8 +133,7 @@ class KeyedTable {
   void touch(Entry& entry) {
     if (entry.extras.marked(frozen_mark_)) [[unlikely]]
       write_entry(entry, frozen_rows_);
-    entry.extras.mark(changed_mark_);
-    changed_blocks_.mark(offset_of(entry));
+    set_changed(entry);
   }
 
   /// Removes an entry; its stored rows get tombstones.
@@ -263,8 +262,7 @@ class KeyedTable {
     for_each_slot([this](Entry& e) { mark_changed(e); });
   }
   void mark_changed(Entry& entry) {
-    entry.extras.mark(changed_mark_);
-    changed_blocks_.mark(offset_of(entry));
+    set_changed(entry);
     KeyedRows<S>::mark_all_dirty(entry);
   }
   /// The entry's main row is in a run already (after a restore).
@@ -302,6 +300,10 @@ class KeyedTable {
     for (std::size_t line = 0; line < MarkedBlocks::kBytes; line += 64) {
       __builtin_prefetch(block + line);
     }
+  }
+  void set_changed(Entry& entry) {
+    entry.extras.mark(changed_mark_);
+    changed_blocks_.mark(offset_of(entry));
   }
   /// An entry has come to another place.
   void note_place(const Entry& entry) {
