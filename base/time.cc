@@ -112,16 +112,16 @@ bool scan_zone(Scanner& in, std::int64_t& millis_east) {
   return true;
 }
 
-/// Reads `count` digits at `at`; false when one of them is none.
-bool plain_digits(const char* at, int count, unsigned& value) {
-  value = 0;
-  bool good = true;
+/// Reads `count` digits at `at`, and clears `good` when one of them is none. It does not stop
+/// there: the reader has no branch that a wrong digit takes.
+unsigned plain_digits(const char* at, int count, bool& good) {
+  unsigned value = 0;
   for (; count > 0; --count, ++at) {
     const auto digit = static_cast<unsigned>(*at - '0');
     good &= digit <= 9;
     value = value * 10 + digit;
   }
-  return good;
+  return value;
 }
 
 /// The most usual form, `YYYY-MM-DDTHH:MM:SS.mmmZ`, quickly; false for all others and for what is
@@ -129,11 +129,14 @@ bool plain_digits(const char* at, int count, unsigned& value) {
 bool scan_plain(std::string_view text, std::int64_t& millis) {
   if (text.size() != 24) return false;
   const char* t = text.data();
-  unsigned year, month, day, hour, minute, second, fraction;
-  const bool digits = plain_digits(t, 4, year) & plain_digits(t + 5, 2, month) &
-                      plain_digits(t + 8, 2, day) & plain_digits(t + 11, 2, hour) &
-                      plain_digits(t + 14, 2, minute) & plain_digits(t + 17, 2, second) &
-                      plain_digits(t + 20, 3, fraction);
+  bool digits = true;
+  const unsigned year = plain_digits(t, 4, digits);
+  const unsigned month = plain_digits(t + 5, 2, digits);
+  const unsigned day = plain_digits(t + 8, 2, digits);
+  const unsigned hour = plain_digits(t + 11, 2, digits);
+  const unsigned minute = plain_digits(t + 14, 2, digits);
+  const unsigned second = plain_digits(t + 17, 2, digits);
+  const unsigned fraction = plain_digits(t + 20, 3, digits);
   const bool marks = t[4] == '-' && t[7] == '-' && (t[10] == 'T' || t[10] == ' ') && t[13] == ':' &&
                      t[16] == ':' && t[19] == '.' && t[23] == 'Z';
   const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(year)),
