@@ -223,8 +223,9 @@ Result<std::unique_ptr<Handle>> Handle::make(Kind kind, Connection to, const Set
   rd_kafka_conf_set_opaque(conf, made->events_.get());
   rd_kafka_conf_set_error_cb(conf, &Events::on_error);
   rd_kafka_conf_set_log_cb(conf, &Events::on_log);
-  const bool reports = kind == Kind::producer && !all.contains("transactional.id");
-  if (reports) rd_kafka_conf_set_dr_msg_cb(conf, &Events::on_delivery);
+  // Also where nobody looks at the reports: without a callback for them a flush, and so a commit,
+  // sleeps for 10 ms at a time, and no delivery wakes it.
+  if (kind == Kind::producer) rd_kafka_conf_set_dr_msg_cb(conf, &Events::on_delivery);
   made->rk_ = rd_kafka_new(kind == Kind::consumer ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf,
                            why.data(), why.size());
   if (made->rk_ == nullptr) {

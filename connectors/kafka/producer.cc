@@ -13,7 +13,7 @@ Settings producer_settings(const std::string& transactional_id, std::size_t max_
   Settings settings = {{"enable.idempotence", "true"},
                        {"acks", "all"},
                        {"partitioner", "murmur2_random"},  // as Java's clients
-                       {"linger.ms", "5"},                 // a commit flushes at once
+                       {"linger.ms", "1"},                 // a commit flushes at once
                        {"batch.num.messages", "10000"},
                        {"queue.buffering.max.messages", "1000000"},
                        {"queue.buffering.max.kbytes", "1048576"},
@@ -22,11 +22,7 @@ Settings producer_settings(const std::string& transactional_id, std::size_t max_
   // A batch is what a broker compares with max.message.bytes, so it must not be larger either.
   settings["batch.size"] = std::to_string(std::min<std::size_t>(max_record, 1'000'000));
   settings["message.max.bytes"] = std::to_string(std::max<std::size_t>(max_record, 1000));
-  if (!transactional_id.empty()) {
-    settings["transactional.id"] = transactional_id;
-  } else {
-    settings["delivery.report.only.error"] = "true";
-  }
+  if (!transactional_id.empty()) settings["transactional.id"] = transactional_id;
   return settings;
 }
 
