@@ -12,6 +12,7 @@ The jars come from Maven once and are kept in $WEIR_CACHE_DIR (~/.cache/weir). `
 stands in the way on this machine. Only the Python standard library.
 """
 
+import ctypes
 import fcntl
 import os
 import shutil
@@ -191,7 +192,8 @@ class Broker:
             options.append("-XX:SharedArchiveFile=" + ARCHIVE)
         command = JAVA + options + ["-cp", LIBS + "/*", "kafka.Kafka", config]
         return subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=self.folder, env=self.environment
+            command, stdout=log, stderr=log, cwd=self.folder, env=self.environment,
+            preexec_fn=_die_with_parent,
         )
 
     def _wait_until_ready(self):
@@ -239,6 +241,11 @@ class Broker:
 
     def __exit__(self, *_):
         self.close()
+
+
+def _die_with_parent():
+    """A broker that outlives a killed test would keep a core busy for ever (prctl(2))."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def make_archive():
