@@ -293,6 +293,15 @@ SourceStream<typename S::Record> Job::source(std::string name, std::shared_ptr<S
   return {graph_, graph_.add(std::move(step))};
 }
 
+inline Stream<DeadLetter> Job::dead_letters(std::string name, std::source_location place) {
+  GraphStep step = operators_detail::make_step(std::move(name), "dead letters", place, {});
+  step.description = "the dead letters of all steps";
+  step.takes_letters = true;
+  step.outputs.push_back(operators_detail::make_port<DeadLetter>());
+  step.make = [] { return std::make_unique<UnionOperator>(); };
+  return {graph_, graph_.add(std::move(step)), 0};
+}
+
 }  // namespace weir
 
 #include "weir/operators/keyed_stream.h"

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "weir/base/describe.h"
 #include "weir/base/result.h"
 #include "weir/base/time.h"
 
@@ -20,6 +21,7 @@ enum class DeadLetterReason : std::uint8_t {
   too_large,   ///< larger than the source or sink allows
   parked,      ///< waits behind an earlier dead letter of its key
 };
+WEIR_DESCRIBE_ENUM(DeadLetterReason, decode, user_error, late, too_large, parked);
 const char* to_string(DeadLetterReason reason);
 
 /// In which form `DeadLetter::bytes` is.
@@ -29,6 +31,7 @@ enum class PayloadFormat : std::uint8_t {
   csv,     ///< one raw CSV record; headers["csv.header"] is the header record
   record,  ///< a typed record encoded by base/codec.h; `schema` says how
 };
+WEIR_DESCRIBE_ENUM(PayloadFormat, text, json, csv, record);
 const char* to_string(PayloadFormat format);
 
 struct DeadLetter {
@@ -49,8 +52,12 @@ struct DeadLetter {
   std::map<std::string, std::string> headers;  ///< of the record at its source
   std::uint32_t attempt = 1;                   ///< how often it was tried
   EventTime first_failed{}, last_failed{};     ///< wall time
+  std::string job;                             ///< the name of the job
   std::string job_version;                     ///< build id of the library that failed
 };
+WEIR_DESCRIBE(DeadLetter, id, step, reason, message, format, bytes, schema, input, source, key,
+              key_hash, keyed, event_time_ms, seen_ms, headers, attempt, first_failed, last_failed,
+              job, job_version);
 
 /// The stored form (fields with tags, unknown tags are skipped).
 std::string encode_dead_letter(const DeadLetter& letter);
@@ -60,7 +67,7 @@ Result<DeadLetter> decode_dead_letter(std::string_view bytes);
 class DeadLetterSink {
  public:
   virtual ~DeadLetterSink() = default;
-  /// Fills in id, step, times and version, and keeps the letter for the next checkpoint.
+  /// Fills in id, step, times, job and version, and keeps the letter for the next checkpoint.
   virtual void add(DeadLetter letter) = 0;
 };
 

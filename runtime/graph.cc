@@ -81,8 +81,32 @@ StepId Graph::add(GraphStep&& step) {
     }
     consume(edge.from, edge.port);
   }
+  note_letters(step);
   steps_.push_back(std::move(step));
   return steps_.back().id;
+}
+
+/// Dead letters are few, and their order matters: one subtask unless the author wants more.
+void Graph::note_letters(GraphStep& step) const {
+  const GraphStep* taken = letters_step();
+  if (step.takes_letters && taken != nullptr) {
+    throw GraphError(step.name, step.place,
+                     "the dead letters of the job are taken by the step '" + taken->name + "' at " +
+                         place_text(taken->place) + "; use its stream twice instead");
+  }
+  step.of_letters = step.takes_letters ||
+                    (!step.inputs.empty() && std::all_of(step.inputs.begin(), step.inputs.end(),
+                                                         [&](const GraphEdge& edge) {
+                                                           return steps_[edge.from].of_letters;
+                                                         }));
+  if (step.of_letters && step.parallelism == 0) step.parallelism = 1;
+}
+
+const GraphStep* Graph::letters_step() const {
+  for (const GraphStep& step : steps_) {
+    if (step.takes_letters) return &step;
+  }
+  return nullptr;
 }
 
 const GraphStep* Graph::find(std::string_view name) const {
@@ -119,6 +143,11 @@ void Graph::check_event_time(const GraphStep& step) const {
   while (!open.empty()) {
     const GraphStep& above = steps_[open.back()];
     open.pop_back();
+    if (above.takes_letters) {
+      throw GraphError(step.name, step.place,
+                       "it goes by event time, and dead letters have none that goes on; use "
+                       "processing time");
+    }
     if (above.source && !above.source->event_time) {
       throw GraphError(step.name, step.place,
                        "it goes by event time, but the records of source '" + above.name + "' at " +

@@ -104,6 +104,8 @@ struct GraphStep {
   std::shared_ptr<const KeyHasher> combined_hasher;
   std::uint32_t combined_input = 0;  ///< on which input the operator takes what is combined
 
+  bool takes_letters = false;     ///< its input are the dead letters of all steps
+  bool of_letters = false;        ///< all its records come from dead letters; set by `Graph::add`
   bool needs_event_time = false;  ///< means nothing where records have no event times
   bool keyed = false;
   std::string key_schema, state_schema;  ///< canonical JSON; empty without keyed state
@@ -125,6 +127,8 @@ class Graph {
   std::vector<GraphStep>& steps() { return steps_; }
   const GraphStep& step(StepId id) const { return steps_[id]; }
   const GraphStep* find(std::string_view name) const;
+  /// The step that takes the dead letters of the others; null when there is none.
+  const GraphStep* letters_step() const;
 
   /// Marks that somebody takes output `port` of `step`.
   void consume(StepId step, std::uint32_t port) { steps_[step].outputs[port].consumed = true; }
@@ -138,6 +142,7 @@ class Graph {
   std::string to_dot() const;
 
  private:
+  void note_letters(GraphStep& step) const;
   void check_destinations() const;
   void check_event_time(const GraphStep& step) const;
 

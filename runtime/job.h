@@ -15,6 +15,8 @@
 namespace weir {
 
 template <class T>
+class Stream;
+template <class T>
 class SourceStream;
 template <class T>
 struct SourceOptions;
@@ -74,6 +76,13 @@ class Job {
   SourceStream<typename S::Record> source(
       std::string name, std::shared_ptr<S> source, SourceOptions<typename S::Record> options = {},
       std::source_location place = std::source_location::current());
+
+  /// The dead letters of all steps as a stream, once; defined in operators/stream.h. Each comes
+  /// with the checkpoint that keeps it, and again, with one attempt more, when its replay has
+  /// failed. The letters stay in the queue of `weir dlq` as well. Those of steps behind this stream
+  /// are in the queue alone. Steps behind it have a parallelism of 1 where they do not say another.
+  Stream<DeadLetter> dead_letters(std::string name = "dead-letters",
+                                  std::source_location place = std::source_location::current());
 
   /// Checks the finished graph as a whole. Throws GraphError.
   void check() const;

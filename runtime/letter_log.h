@@ -14,9 +14,11 @@ namespace weir {
 
 class LetterLog final : public DeadLetterSink {
  public:
-  LetterLog(Clock& clock, std::string step, std::string job_version, StepMetrics& metrics)
+  LetterLog(Clock& clock, std::string step, std::string job, std::string job_version,
+            StepMetrics& metrics)
       : clock_(clock),
         step_(std::move(step)),
+        job_(std::move(job)),
         job_version_(std::move(job_version)),
         metrics_(metrics) {}
 
@@ -34,7 +36,7 @@ class LetterLog final : public DeadLetterSink {
 
  private:
   Clock& clock_;
-  std::string step_, job_version_;
+  std::string step_, job_, job_version_;
   StepMetrics& metrics_;
   std::vector<DeadLetter> letters_;
   std::vector<std::string> removed_;

@@ -32,6 +32,7 @@ enum Tag : std::uint64_t {
   kFirst,
   kLast,
   kVersion,
+  kJob,
 };
 
 void put_text(ByteWriter& w, Tag tag, std::string_view value) {
@@ -131,6 +132,9 @@ bool take_field(DeadLetter& l, std::uint64_t tag, std::string_view value) {
     case kVersion:
       l.job_version = value;
       return true;
+    case kJob:
+      l.job = value;
+      return true;
     default:
       return true;  // of a later version
   }
@@ -195,6 +199,7 @@ std::string encode_dead_letter(const DeadLetter& l) {
   put_number(w, kFirst, to_millis(l.first_failed));
   put_number(w, kLast, to_millis(l.last_failed));
   put_text(w, kVersion, l.job_version);
+  put_text(w, kJob, l.job);
   return bytes;
 }
 
@@ -270,6 +275,7 @@ void add(OperatorContext& context, DeadLetter letter, std::int64_t seen_ms, std:
 
 void LetterLog::add(DeadLetter letter) {
   if (letter.step.empty()) letter.step = step_;
+  letter.job = job_;
   letter.job_version = job_version_;
   letter.last_failed = clock_.wall_now();
   if (letter.first_failed == EventTime{}) letter.first_failed = letter.last_failed;
@@ -282,6 +288,7 @@ void LetterLog::add_again(const DeadLetter& old, const Status& status) {
   letter.message = status.error().message;
   ++letter.attempt;
   letter.last_failed = clock_.wall_now();
+  letter.job = job_;
   letter.job_version = job_version_;
   letters_.push_back(std::move(letter));
 }

@@ -21,6 +21,36 @@ bool can_join(const GraphStep& step, const Plan& plan) {
   });
 }
 
+/// The vertices that records of `vertex` can come to, itself included.
+std::vector<bool> behind(const Plan& plan, std::uint32_t vertex) {
+  std::vector<bool> reached(plan.vertices.size());
+  std::vector<std::uint32_t> open{vertex};
+  while (!open.empty()) {
+    const std::uint32_t at = open.back();
+    open.pop_back();
+    if (reached[at]) continue;
+    reached[at] = true;
+    for (const PlanEdge& edge : plan.edges) {
+      if (edge.from_vertex == at) open.push_back(edge.to_vertex);
+    }
+  }
+  return reached;
+}
+
+/// Dead letters flow from every vertex to the step that takes them. Not so from those behind it:
+/// that would be a circle.
+void add_letter_edges(const Graph& graph, Plan& plan) {
+  const GraphStep* taker = graph.letters_step();
+  if (taker == nullptr) return;
+  const std::uint32_t to = plan.vertex_of[taker->id];
+  const std::vector<bool> excluded = behind(plan, to);
+  for (const PlanVertex& vertex : plan.vertices) {
+    if (excluded[vertex.id]) continue;
+    const GraphEdge edge{vertex.steps[0], 0, 0, Exchange::rebalance, nullptr};
+    plan.edges.push_back({vertex.id, to, edge.from, taker->id, edge, false, true});
+  }
+}
+
 }  // namespace
 
 Plan make_plan(const Graph& graph, std::uint32_t parallelism) {
@@ -41,6 +71,7 @@ Plan make_plan(const Graph& graph, std::uint32_t parallelism) {
                             edge.exchange == Exchange::hash && step.make_combiner != nullptr});
     }
   }
+  add_letter_edges(graph, plan);
   return plan;
 }
 
@@ -53,7 +84,8 @@ std::string Plan::to_text(const Graph& graph) const {
     for (const PlanEdge& edge : edges) {
       if (edge.from_vertex != vertex.id) continue;
       out += "    -> task " + std::to_string(edge.to_vertex) + "  " +
-             to_string(edge.edge.exchange) + (edge.combined ? ", combined before" : "") + "\n";
+             (edge.letters ? "dead letters" : to_string(edge.edge.exchange)) +
+             (edge.combined ? ", combined before" : "") + "\n";
     }
   }
   return out;

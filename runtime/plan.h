@@ -23,6 +23,7 @@ struct PlanEdge {
   StepId from = 0, to = 0;
   GraphEdge edge;
   bool combined = false;  ///< a combiner aggregates within each batch before the exchange
+  bool letters = false;   ///< carries the dead letters of all steps of `from_vertex`
 };
 
 struct Plan {

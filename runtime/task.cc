@@ -186,6 +186,7 @@ void Task::advance_again() {
 
 void Task::announce_time() {
   for (Partitioner* output : live_outputs_) {
+    if (output == letters_out_) continue;  // letters come at barriers, whatever their event time
     output->set_watermark(to_millis(watermark_), active_, since_ns_);
   }
 }

@@ -182,6 +182,7 @@ class Task final : public TaskServices {
   void on_barrier(Input& input, ChannelElement& element);
   void release_barrier(CheckpointId id, bool last);
   void begin_checkpoint(CheckpointId id, bool last);
+  void send_letters(const SnapshotJob& job);
   void restore_slice();
   bool snapshot_slice(bool may_wait);
   bool must_wait(SteadyTime now);
@@ -206,6 +207,7 @@ class Task final : public TaskServices {
   std::vector<std::unique_ptr<Receiver>> receivers_;  // of chained edges and combiners
   std::vector<std::unique_ptr<Partitioner>> outputs_;
   std::vector<Partitioner*> live_outputs_;
+  Partitioner* letters_out_ = nullptr;  // one of them, if a step takes the dead letters
   std::vector<std::unique_ptr<Input>> inputs_;
   SourceOperator* source_ = nullptr;
 

@@ -49,8 +49,8 @@ void Task::add_operator(const GraphStep& step) {
   auto node = std::make_unique<Node>();
   node->step = &step;
   node->op = step.make();
-  node->letters =
-      std::make_unique<LetterLog>(*env_.clock, step.name, setup_.job_version, node->metrics);
+  node->letters = std::make_unique<LetterLog>(*env_.clock, step.name, setup_.job,
+                                              setup_.job_version, node->metrics);
   OperatorContext& context = node->context;
   context.task = this;
   context.job = setup_.job;
@@ -94,6 +94,13 @@ void Task::chain(StepId from, std::uint32_t port, StepId to, std::uint32_t input
 }
 
 void Task::connect_out(const PlanEdge& edge, const GraphStep& to, std::vector<Channel*> targets) {
+  if (edge.letters) {
+    outputs_.push_back(std::make_unique<Partitioner>(
+        edge.edge.exchange, nullptr, setup_.max_parallelism, setup_.subtask, std::move(targets),
+        [] { return std::unique_ptr<BatchBase>(std::make_unique<Batch<DeadLetter>>()); }));
+    live_outputs_.push_back(letters_out_ = outputs_.back().get());
+    return;
+  }
   OutputPort& port = node(edge.from).context.outputs[edge.edge.port];
   const auto& make_batch = edge.combined ? to.make_combined_batch
                                          : node(edge.from).step->outputs[edge.edge.port].make_batch;

@@ -84,9 +84,27 @@ void Task::begin_checkpoint(CheckpointId id, bool last) {
   }
   if (last) last_barrier_ = true;
   checkpoint_wanted_ = false;
+  if (letters_out_ != nullptr) send_letters(*job);
   for (Partitioner* output : live_outputs_) output->barrier(id, last);
   snapshot_ = std::move(job);
   snapshot_slice(/*may_wait=*/true);
+}
+
+/// The letters of this checkpoint to the step that takes them: before the barrier, so they belong
+/// to the same checkpoint there.
+void Task::send_letters(const SnapshotJob& job) {
+  Batch<DeadLetter> batch;
+  const auto send = [&] {
+    letters_out_->receive(batch);
+    batch.clear();
+  };
+  for (const SnapshotPart& part : job.parts) {
+    for (const DeadLetter& letter : part.letters) {
+      batch.push(letter, letter.event_time_ms);
+      if (batch.full()) send();
+    }
+  }
+  if (!batch.empty()) send();
 }
 
 /// Whether a step's memory is so full of changes that input has to wait. For a snapshot on its way

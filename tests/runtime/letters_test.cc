@@ -31,6 +31,7 @@ DeadLetter full_letter() {
   letter.attempt = 3;
   letter.first_failed = from_millis(1000);
   letter.last_failed = from_millis(2000);
+  letter.job = "shop";
   letter.job_version = "v1";
   return letter;
 }
@@ -98,7 +99,7 @@ TEST(Letters, RowsSortInTheOrderOfArrival) {
 TEST(Letters, ALogNamesLettersAndKeepsTheNamesOfThoseThatFailedAgain) {
   ManualClock clock;
   StepMetrics metrics;
-  LetterLog log(clock, "step", "v2", metrics);
+  LetterLog log(clock, "step", "shop", "v2", metrics);
   log.add(DeadLetter{});
   DeadLetter elsewhere;
   elsewhere.step = "other";
@@ -122,7 +123,7 @@ TEST(Letters, ALogNamesLettersAndKeepsTheNamesOfThoseThatFailedAgain) {
 TEST(Letters, OneThatFailedAgainAndThenSucceededIsGone) {
   ManualClock clock;
   StepMetrics metrics;
-  LetterLog log(clock, "step", "v2", metrics);
+  LetterLog log(clock, "step", "shop", "v2", metrics);
   log.add_again(full_letter(), Error{ErrorCode::user_code, "again"});
   log.remove(full_letter().id);
   std::uint32_t number = 0;

@@ -52,6 +52,21 @@ TEST_F(PlanTest, ARebalanceAndAnotherParallelismBeginATask) {
   EXPECT_EQ(tasks(3), "s | m wide end");
 }
 
+TEST_F(PlanTest, DeadLettersFlowFromEveryTaskButThoseBehindThem) {
+  auto rows = source("s");
+  auto letters = job_.dead_letters().map("shown", [](const DeadLetter& l) { return l.message; });
+  letters.rebalance()
+      .map("wide", [](const std::string& s) { return s; }, {.parallelism = 2})
+      .discard("far");
+  rows.key_by(&Row::key).process<std::int64_t>("p", [](auto&...) {});
+  EXPECT_EQ(tasks(3), "s | dead-letters shown | wide | far | p");
+  std::vector<std::uint32_t> from;
+  for (const PlanEdge& edge : make_plan(job_.graph(), 3).edges) {
+    if (edge.letters) from.push_back(edge.from_vertex);
+  }
+  EXPECT_EQ(from, (std::vector<std::uint32_t>{0, 4}));
+}
+
 TEST_F(PlanTest, AUnionJoinsTheTaskThatHoldsAllItsInputs) {
   auto a = source("a");
   auto left = a.map("left", same), right = a.map("right", same);
