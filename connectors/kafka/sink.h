@@ -11,6 +11,8 @@
 #include <charconv>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -25,7 +27,8 @@
 
 namespace weir::kafka {
 
-/// The bytes of a key or value: any callable or member pointer that gives text or a whole number.
+/// The bytes of a key or value: any callable or member pointer that gives text or a whole number,
+/// or a std::optional of these; nothing is no key, or no value.
 template <class T>
 class Text {
  public:
@@ -33,14 +36,19 @@ class Text {
   template <class Fn>
   requires(std::is_invocable_v<const Fn&, const T&> && !std::is_same_v<Fn, Text>) Text(Fn fn)
       : append_([fn = std::move(fn)](std::string& out, const T& record) {
-          append(out, std::invoke(fn, record));
+          return append(out, std::invoke(fn, record));
         }) {}
   explicit operator bool() const { return static_cast<bool>(append_); }
-  void operator()(std::string& out, const T& record) const { append_(out, record); }
+  /// False when the record has none.
+  bool operator()(std::string& out, const T& record) const { return append_(out, record); }
 
  private:
   template <class V>
-  static void append(std::string& out, const V& value) {
+  static bool append(std::string& out, const std::optional<V>& value) {
+    return value && append(out, *value);
+  }
+  template <class V>
+  static bool append(std::string& out, const V& value) {
     if constexpr (std::is_convertible_v<const V&, std::string_view>) {
       out.append(std::string_view(value));
     } else {
@@ -49,8 +57,9 @@ class Text {
       const auto end = std::to_chars(digits, digits + sizeof digits, value);
       out.append(digits, end.ptr);
     }
+    return true;
   }
-  std::function<void(std::string&, const T&)> append_;
+  std::function<bool(std::string&, const T&)> append_;
 };
 
 template <class T>
@@ -121,22 +130,25 @@ class KafkaSinkWriter final : public SinkWriter<T> {
     key_.clear();
     value_.clear();
     header_bytes_ = 0;
-    if (options_.key) {
-      options_.key(key_, row);
-      record.key = key_;
+    if (options_.key && options_.key(key_, row)) record.key = key_;
+    if (core_.needs_key() && !record.key) {
+      throw std::runtime_error("it has no key, and the topic keeps the newest record of each key");
     }
-    if (!options_.remove_if || !options_.remove_if(row)) {
-      if (options_.value)
-        options_.value(value_, row);
-      else if constexpr (std::is_same_v<T, std::string>)
-        value_ = row;
-      else
-        to_json(value_, row);
+    if ((!options_.remove_if || !options_.remove_if(row)) && append_value(row)) {
       record.value = value_;
     }
     if (options_.timestamp) record.timestamp_ms = to_millis(options_.timestamp(row));
     if (options_.partition) record.partition = options_.partition(row, core_.partitions());
     if (options_.headers) encode_headers(row, record);
+  }
+  /// False: it has none.
+  bool append_value(const T& row) {
+    if (options_.value) return options_.value(value_, row);
+    if constexpr (std::is_same_v<T, std::string>)
+      value_ = row;
+    else
+      to_json(value_, row);
+    return true;
   }
   void encode_headers(const T& row, OutRecord& record) {
     headers_.clear();

@@ -117,6 +117,7 @@ Status SinkCore::look_at_topic(const SinkContext& context) const {
   max_record_ = options_.max_record == 0 ? limit : std::min(limit, options_.max_record + kFraming);
   const auto policy = topic_setting(*handle, options_.topic, "cleanup.policy", kAnswer);
   const bool compacted = policy && policy->find("compact") != std::string::npos;
+  needs_key_ = compacted || options_.upsert;
   if (compacted && !options_.has_key) {
     return Error{ErrorCode::invalid_argument,
                  "topic '" + options_.topic + "' is compacted, so its records need a key; set .key",

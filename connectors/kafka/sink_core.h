@@ -51,6 +51,8 @@ class SinkCore {
 
   /// Of the topic, when the attempt began.
   std::int32_t partitions() const { return partitions_.load(); }
+  /// The topic is compacted, or the sink was asked for upserts.
+  bool needs_key() const { return needs_key_.load(std::memory_order_relaxed); }
   /// Key, value and headers of a record may have so many bytes together.
   std::size_t most_bytes() const;
 
@@ -61,6 +63,7 @@ class SinkCore {
   CoreOptions options_;
   mutable std::atomic<std::int32_t> partitions_{1};
   mutable std::atomic<std::size_t> max_record_{1'000'000};
+  mutable std::atomic<bool> needs_key_{false};
   mutable std::mutex mutex_;
   mutable std::shared_ptr<Shards> shards_;  // of the attempt; commits under way keep it
 };

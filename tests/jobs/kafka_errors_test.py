@@ -115,6 +115,81 @@ def bad_records(broker):
     print("right with bad records")
 
 
+def letter_topic(broker, kills=4):
+    """Dead letters come to a topic, each once although the job is killed; they are in the queue as
+    well, and a repaired one is replayed behind those of its key before it."""
+    rng = kafkatest.rng("letter topic")
+    run = KafkaRun(broker, "letters")
+    topic = run.name + "-letters"
+    tool(broker.address, "topic", topic, 3)
+    run.settings["letters"] = topic
+    bad = 0
+    for _ in range(kills):
+        for _ in range(5):
+            run.produce(order_lines(rng, 100, 10, 3))
+            lines = ["1\tk%d\tbroken %d\n" % (bad + i, bad + i) for i in range(3)]
+            lines += ['0\tx\t{"user":"x","amount":-%d}\n' % (bad + i + 1) for i in range(3)]
+            tool(broker.address, "produce", run.name + "-in", lines=lines)
+            bad += 3
+        process = run.start(parallelism=rng.choice((1, 2, 3)))
+        time.sleep(rng.uniform(0.2, 1.2))
+        end(process)
+    process = run.start()
+    run.wait_for_output(process)
+    rows = wait_for_rows(broker, topic, 2 * bad)
+    # In the queue they are in the same order.
+    queue = letters(run)
+    end(process, signal.SIGINT)
+    run.check("with a topic of letters")
+    failed = [row[3] for row in rows if row[2] == "x"]
+    wanted = ['{"user":"x","amount":%d}' % -(i + 1) for i in range(bad)]
+    if failed != wanted:
+        raise Failure("letters of one key: %s" % failed)
+    broken = {row[2]: row for row in rows if row[2] != "x"}
+    if len(rows) != 2 * bad or set(broken) != {"k%d" % i for i in range(bad)}:
+        raise Failure("letters: %s" % rows)
+    for key, row in broken.items():
+        said = dict(field.split("=", 1) for field in row[4:])
+        if row[3] != "broken " + key[1:] or said["weir.reason"] != "decode" or \
+                said["__connect.errors.topic"] != run.name + "-in" or \
+                said["__connect.errors.partition"] != "1" or \
+                said["kafka_dlt-original-topic"] != run.name + "-in":
+            raise Failure("a letter: %s" % row)
+    if {letter["id"] for letter in queue} != \
+            {field[8:] for row in rows for field in row if field.startswith("weir.id=")}:
+        raise Failure("the queue has other letters than the topic")
+    replay(run, broker, topic, queue, 2 * bad)
+    print("right with a topic of letters")
+
+
+def wait_for_rows(broker, topic, count):
+    rows = []
+
+    def enough():
+        rows[:] = [line.split("\t") for line in tool(broker.address, "consume", topic, "headers")]
+        return len(rows) >= count
+
+    kafkatest.wait_for(enough, timeout=30)
+    return rows
+
+
+def replay(run, broker, topic, queue, before):
+    """A letter that fails again comes again; repaired ones take effect in order."""
+    negative = [letter["id"] for letter in queue if letter["reason"] == "user_error"]
+    said = subprocess.run(["weir", "dlq", "replay", negative[0], "--state", run.state],
+                          capture_output=True, text=True)
+    again = wait_for_rows(broker, topic, before + 1)
+    if said.returncode != 1 or len(again) != before + 1 or \
+            not any("weir.attempt=2" in row for row in again):
+        raise Failure("a replay that fails: %s %s" % (said, again[-1]))
+    done = subprocess.run(["weir", "dlq", "replay", *negative, "--state", run.state,
+                           "--set", "amount=7"], capture_output=True, text=True)
+    out = [line.split("\t") for line in run.output()]
+    sums = [json.loads(row[3])["sum"] for row in out if row[2] == "x"]
+    if done.returncode != 0 or sums != [7 * (i + 1) for i in range(len(negative))]:
+        raise Failure("a replay: %s, %s" % (done, sums))
+
+
 def broker_away(broker):
     """Nothing ends while the broker is away, at the start of a restored job neither."""
     rng = kafkatest.rng("broker away")
@@ -191,7 +266,7 @@ def main():
     kafkatest.skip_without_kafka()
     servers = kafkatest.kafka_broker
     with servers.ScratchFolder() as folder, secured_broker(folder) as broker:
-        checks = (wrong_places, security, bad_records, at_least_once, broker_away)
+        checks = (wrong_places, security, bad_records, letter_topic, at_least_once, broker_away)
         kafkatest.weirtest.main(*[lambda check=check: check(broker) for check in checks])
 
 

@@ -3,6 +3,7 @@
 #include <weir/kafka.h>
 #include <weir/weir.h>
 
+#include <stdexcept>
 #include <string>
 
 struct Order {
@@ -62,6 +63,7 @@ static void kafka_orders(weir::Job& job) {
       .process<Account, Balance>(
           "accounts",
           [](Account& account, const Order& order, auto& ctx) {
+            if (order.amount < 0) throw std::runtime_error("a negative amount");
             ++account.orders;
             account.sum += order.amount;
             ctx.emit(Balance{order.user, order.amount, account.orders, account.sum});
@@ -78,5 +80,12 @@ static void kafka_orders(weir::Job& job) {
                     job.config("transaction_bytes", std::int64_t{32} << 20)),
                 .settings = settings(more + job.config("sink_kafka", "")),
             }));
+  if (!job.has_config("letters")) return;
+  job.dead_letters().sink(
+      "letters", kafka::dead_letter_sink(
+                     {.brokers = job.config("sink_brokers", brokers.c_str()),
+                      .topic = job.config("letters"),
+                      .headers = {kafka::LetterHeaders::connect, kafka::LetterHeaders::spring},
+                      .settings = settings(more + job.config("sink_kafka", ""))}));
 }
 WEIR_JOB(kafka_orders);

@@ -4,8 +4,11 @@
 //   kafka_tool ADDRESS topic NAME PARTITIONS [SETTING=VALUE]...
 //   kafka_tool ADDRESS partitions NAME COUNT            adds partitions
 //   kafka_tool ADDRESS produce NAME                     lines PARTITION \t KEY \t VALUE
-//   kafka_tool ADDRESS consume NAME [uncommitted]       prints PARTITION \t OFFSET \t KEY \t VALUE
-//                                                       of all there is now; \N for no value
+//   kafka_tool ADDRESS consume NAME [uncommitted|headers]
+//                                                       prints PARTITION \t OFFSET \t KEY \t VALUE
+//                                                       of all there is now; \N for no value; with
+//                                                       `headers` each \t NAME=VALUE, in which
+//                                                       all but printable ASCII is spaces
 //   kafka_tool ADDRESS offsets GROUP NAME               prints PARTITION \t OFFSET
 //
 // WEIR_KAFKA_SETTINGS="name=value;name=value" adds settings of librdkafka.
@@ -143,10 +146,24 @@ void print(const rd_kafka_message_t& message) {
     std::fputs("\\N", stdout);
   else
     std::fwrite(message.payload, 1, message.len, stdout);
-  std::putchar('\n');
 }
 
-void consume(const std::string& address, const std::string& name, bool committed) {
+void print_headers(const rd_kafka_message_t& message) {
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  for (std::size_t i = 0;
+       rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
+       ++i) {
+    std::string text(static_cast<const char*>(value == nullptr ? "" : value), size);
+    for (char& c : text) c = c < ' ' || c > '~' ? ' ' : c;
+    std::printf("\t%s=%s", name, text.c_str());
+  }
+}
+
+void consume(const std::string& address, const std::string& name, bool committed, bool headers) {
   rd_kafka_t* rk = client(RD_KAFKA_CONSUMER, address,
                           {{"isolation.level", committed ? "read_committed" : "read_uncommitted"},
                            {"enable.partition.eof", "true"},
@@ -163,10 +180,13 @@ void consume(const std::string& address, const std::string& name, bool committed
     for (bool end = false; !end;) {
       rd_kafka_message_t* message = rd_kafka_consume(topic, p, 30'000);
       if (message == nullptr) die("nothing comes");
-      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         print(*message);
-      else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        if (headers) print_headers(*message);
+        std::putchar('\n');
+      } else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         die(rd_kafka_message_errstr(message));
+      }
       end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || message->offset + 1 >= high;
       rd_kafka_message_destroy(message);
     }
@@ -200,7 +220,8 @@ int main(int argc, char** argv) {
   else if (verb == "produce")
     produce(address, name);
   else if (verb == "consume")
-    consume(address, name, words.size() < 4);
+    consume(address, name, words.size() < 4 || words[3] != "uncommitted",
+            words.size() > 3 && words[3] == "headers");
   else if (verb == "offsets")
     offsets(address, name, words.at(3));
   else
