@@ -4,9 +4,9 @@
   plot.py [NAME]...                    draws NAME.svg from NAME.json, beside this script
   plot.py --measure BUILD [NAME]...    runs the benchmarks of a build first; the machine is quiet
 
-A data file holds, for each point, x, the rows that benchmarks printed with --json, and the load of
-the machine before they ran: what it counts is the benchmark's, so less than 1.5 is quiet on two
-cores. A point that was measured under more load says so, and should be measured again.
+A data file holds, for each point, x, the rows that benchmarks printed with --json, and how many
+cores other work kept busy just before. A point that was measured beside much other work says so,
+and should be measured again.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 HERE = Path(__file__).resolve().parent
-QUIET = 0.6  # load before a benchmark: it adds 1
-PATIENCE_S = 1800
+QUIET = 0.2  # cores that other work may keep busy
+PATIENCE_S = 600
 
 
 class Chart:
@@ -82,24 +82,39 @@ CHARTS = {
 # ---- measuring ----------------------------------------------------------------------------------
 
 
+def busy_cores():
+    """How many cores were busy in the next two seconds (proc(5), /proc/stat)."""
+
+    def idle_and_all():
+        ticks = [int(n) for n in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        return ticks[3] + ticks[4], sum(ticks)
+
+    idle, total = idle_and_all()
+    time.sleep(2)
+    idle_after, total_after = idle_and_all()
+    return (1 - (idle_after - idle) / max(1, total_after - total)) * os.cpu_count()
+
+
 def wait_for_quiet():
-    """Until other work on the machine has ended; returns the load then."""
+    """Until other work on the machine has ended; returns how many cores are busy then."""
     begin = time.monotonic()
-    while os.getloadavg()[0] > QUIET and time.monotonic() - begin < PATIENCE_S:
-        time.sleep(10)
-    return os.getloadavg()[0]
+    while (busy := busy_cores()) > QUIET and time.monotonic() - begin < PATIENCE_S:
+        pass
+    return busy
 
 
 def measure(name, build):
     points = []
     for x, benches in CHARTS[name].points():
         for weir, twin, command in benches:
-            load = wait_for_quiet()
+            busy = wait_for_quiet()
             text = subprocess.run([build / "bench" / command[0], *command[1:]], check=True,
                                   capture_output=True, text=True).stdout
             row = json.loads(text.splitlines()[0])
-            points.append({"x": x, "weir": weir, "twin": twin, "load": round(load, 2), "row": row})
-            print(f"{name} {x}: {row['weir']} beside {row['twin']}, load {load:.2f}", flush=True)
+            points.append({"x": x, "weir": weir, "twin": twin, "busy": round(busy, 2),
+                           "row": row})
+            print(f"{name} {x}: {row['weir']} beside {row['twin']}, {busy:.2f} cores busy",
+                  flush=True)
     text = ",\n".join(" " + json.dumps(point) for point in points)
     (HERE / f"{name}.json").write_text(f"[\n{text}\n]\n", encoding="utf-8")
 
@@ -201,7 +216,7 @@ def main():
         if options.measure:
             measure(name, options.measure)
         points = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
-        loud = [point["x"] for point in points if point["load"] > QUIET]
+        loud = [point["x"] for point in points if point["busy"] > QUIET]
         if loud:
             print(f"{name}: measured on a busy machine at {loud}", file=sys.stderr)
         svg = draw(CHARTS[name], series_of(points))
