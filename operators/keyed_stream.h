@@ -185,6 +185,7 @@ class [[nodiscard]] KeyedStream {
     using Op = AggregateOperator<K, Acc, T, KeyFn, AddFn, CombineFn>;
     GraphStep step = start(std::move(name), "aggregate", place, StepOptions{options.parallelism});
     operators_detail::declare_state<K, Acc>(step);
+    step.needs_end = options.emit == Emit::at_end;
     step.outputs.push_back(operators_detail::make_port<Keyed<K, Acc>>());
     step.make = [key = key_, add, combine, options] {
       return std::make_unique<Op>(key, add, combine, options);

@@ -132,7 +132,7 @@ void Graph::check() const {
     }
   }
   for (const GraphStep& step : steps_) {
-    if (step.needs_event_time) check_event_time(step);
+    if (step.needs_event_time || step.needs_end) check_event_time(step);
   }
   check_destinations();
 }
@@ -145,10 +145,13 @@ void Graph::check_event_time(const GraphStep& step) const {
     open.pop_back();
     if (above.takes_letters) {
       throw GraphError(step.name, step.place,
-                       "it goes by event time, and dead letters have none that goes on; use "
-                       "processing time");
+                       step.needs_end
+                           ? "it says its results at the end, and dead letters come behind "
+                             "that too; use .emit = Emit::on_change"
+                           : "it goes by event time, and dead letters have none that "
+                             "goes on; use processing time");
     }
-    if (above.source && !above.source->event_time) {
+    if (step.needs_event_time && above.source && !above.source->event_time) {
       throw GraphError(step.name, step.place,
                        "it goes by event time, but the records of source '" + above.name + "' at " +
                            place_text(above.place) +

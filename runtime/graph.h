@@ -107,6 +107,7 @@ struct GraphStep {
   bool takes_letters = false;     ///< its input are the dead letters of all steps
   bool of_letters = false;        ///< all its records come from dead letters; set by `Graph::add`
   bool needs_event_time = false;  ///< means nothing where records have no event times
+  bool needs_end = false;         ///< means nothing where records come behind the end of event time
   bool keyed = false;
   std::string key_schema, state_schema;  ///< canonical JSON; empty without keyed state
   /// Says whether state written under these schemas can be restored.

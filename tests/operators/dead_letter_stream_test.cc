@@ -147,6 +147,19 @@ TEST(DeadLetterStream, TheGraphSaysWhatIsWrong) {
                 static_cast<void>(job.dead_letters());
               }),
               HasSubstr("nobody takes its stream"));
+  const auto counted = [&refused](Emit emit) {
+    return refused([emit](Job& job, Inputs& in, Outputs& out) {
+      in.stream<Event>(job, "events").discard("end");
+      const auto add = [](std::int64_t& n, const DeadLetter&) { ++n; };
+      const auto combine = [](std::int64_t& n, std::int64_t more) { n += more; };
+      out.collect(job.dead_letters()
+                      .key_by(&DeadLetter::step)
+                      .aggregate<std::int64_t>("counts", add, combine, {.emit = emit}),
+                  "out");
+    });
+  };
+  EXPECT_THAT(counted(Emit::at_end), HasSubstr("use .emit = Emit::on_change"));
+  EXPECT_EQ(counted(Emit::on_change), "accepted");
 }
 
 }  // namespace
