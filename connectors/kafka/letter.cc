@@ -10,9 +10,19 @@ namespace {
 
 constexpr std::string_view kHeader = "header.", kNullHeader = "header_null.";
 
-/// A name that is not taken: NAME, NAME#2, NAME#3, ...
+/// Where "#2" of a repeated name begins; npos when there is none.
+std::size_t count_of(std::string_view name) {
+  const std::size_t mark = name.rfind('#');
+  const bool counted = mark != std::string_view::npos && mark + 1 < name.size() &&
+                       name.find_first_not_of("0123456789", mark + 1) == std::string_view::npos;
+  return counted ? mark : std::string_view::npos;
+}
+
+/// A name that is not taken: NAME, NAME#2, NAME#3, ... One that looks so by itself begins with
+/// NAME#1.
 std::string free_name(const DeadLetter& letter, const std::string& name) {
-  std::string free = name;
+  const bool looks_counted = count_of(name) != std::string_view::npos;
+  std::string free = looks_counted ? name + "#1" : name;
   for (int n = 2; letter.headers.contains(free); ++n) free = name + "#" + std::to_string(n);
   return free;
 }
@@ -24,10 +34,7 @@ std::int64_t number(const DeadLetter& letter, const char* name) {
 
 /// Without the "#2" of a repeated name.
 std::string plain_name(std::string_view name) {
-  const std::size_t mark = name.rfind('#');
-  const bool counted = mark != std::string_view::npos && mark + 1 < name.size() &&
-                       name.find_first_not_of("0123456789", mark + 1) == std::string_view::npos;
-  return std::string(counted ? name.substr(0, mark) : name);
+  return std::string(name.substr(0, count_of(name)));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 //
 //   kafka.topic, kafka.partition, kafka.offset, kafka.timestamp (ms), kafka.key (if it has one),
 //   kafka.no_value ("true" for a tombstone), header.NAME, header.NAME#2 (a repeated name), ...;
-//   header_null.NAME for a header without a value
+//   header.NAME#1 when NAME itself ends so; header_null.NAME for a header without a value
 //
 // Pure functions: any thread.
 #pragma once

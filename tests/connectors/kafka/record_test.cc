@@ -59,6 +59,16 @@ TEST(KafkaLetter, HoldsAllOfTheRecord) {
   EXPECT_EQ(Message(back).header("trace"), "2");
 }
 
+TEST(KafkaLetter, KeepsTheNamesOfHeadersThatLookRepeated) {
+  RawRecord record{"visits", 0, 1, from_millis(0), {}, "x", {}};
+  record.headers = {{"a", "1"}, {"a#2", "2"}, {"a", "3"}, {"a#2", "4"}, {"b#", "5"}};
+  std::vector<std::string> names;
+  for (const Header& header : detail::from_letter(letter_of(record)).headers) {
+    names.push_back(header.name + "=" + header.value.value_or(""));
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAre("a=1", "a#2=2", "a=3", "a#2=4", "b#=5"));
+}
+
 TEST(KafkaLetter, ATombstoneStaysOneUntilItIsRepaired) {
   RawRecord record{"visits", 0, 1, from_millis(0), "k", std::nullopt, {}};
   DeadLetter letter = letter_of(record);
