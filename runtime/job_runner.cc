@@ -180,8 +180,10 @@ Status LocalJobRunner::begin_attempt() {
   identity_.attempt_name = random_name();
   ++identity_.attempt;
   DeploymentOptions options;
-  options.coordinator.checkpoints.interval = options_.checkpoint_interval;
-  options.coordinator.checkpoints.timeout = options_.checkpoint_timeout;
+  // The clock's nanoseconds do not reach as far as milliseconds.
+  constexpr Duration kLongest{std::chrono::hours(24 * 365 * 100)};
+  options.coordinator.checkpoints.interval = std::min(options_.checkpoint_interval, kLongest);
+  options.coordinator.checkpoints.timeout = std::min(options_.checkpoint_timeout, kLongest);
   options.coordinator.keep_checkpoints = options_.keep_checkpoints;
   options.coordinator.max_dead_letters = options_.max_dead_letters;
   options.coordinator.max_dead_letter_share = options_.max_dead_letter_share;

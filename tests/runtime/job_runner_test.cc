@@ -139,6 +139,19 @@ TEST_F(JobRunnerTest, ALetterAskedForAgainAfterItsCheckpointFailedIsReplayedOnce
   EXPECT_THAT(output(), ElementsAre("a 1"));
 }
 
+TEST_F(JobRunnerTest, AnIntervalBeyondTheClockMeansNoCheckpoints) {
+  mended = true;
+  options_.checkpoint_interval = Duration::max();
+  write("{\"user\":\"a\",\"n\":1}\n");
+  begin(counting_job);
+  until_counted("count", "records_in", 1);
+  std::this_thread::sleep_for(100ms);
+  EXPECT_EQ(runner_->status().last_checkpoint, 0u);
+  runner_->stop();
+  ASSERT_TRUE(end().has_value());
+  EXPECT_THAT(output(), ElementsAre("a 1"));
+}
+
 TEST_F(JobRunnerTest, ASavepointThatHasNoPlaceDoesNotStopTheJob) {
   mended = true;
   write("{\"user\":\"a\",\"n\":1}\n");
