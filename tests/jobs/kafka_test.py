@@ -170,6 +170,42 @@ def frozen(broker):
     print("right after it was frozen")
 
 
+SHORT_LIVES = {
+    "transactional.id.expiration.ms": 4000,
+    "transaction.remove.expired.transaction.cleanup.interval.ms": 1000,
+    "producer.id.expiration.ms": 4000,
+    "producer.id.expiration.check.interval.ms": 1000,
+}
+
+
+def long_down(_):
+    """Down for longer than a transaction may be open, than the broker knows transactional ids and
+    producers, and than it keeps the offsets of a group; and then idle for as long."""
+    rng = kafkatest.rng("long down")
+    servers = kafkatest.kafka_broker
+    with servers.ScratchFolder() as folder, servers.Broker(folder, settings=SHORT_LIVES) as broker:
+        run = KafkaRun(broker, "long-down")
+        group = "g-" + run.name
+        run.settings.update(sink_kafka="transaction.timeout.ms=2000", group=group, start="group")
+        for name in ("kafka.before_commit", "kafka.after_commit", "sink.before_commit"):
+            run.produce(order_lines(rng, 500, 20, run.partitions))
+            process = run.start(env={"WEIR_FAILPOINTS": name + "=kill@2"})
+            while process.poll() is None:
+                run.produce(order_lines(rng, 50, 20, run.partitions))
+            time.sleep(7)
+            kept = tool(broker.address, "offsets", group, run.name + "-in")
+            if any(int(line.split("\t")[1]) >= 0 for line in kept):
+                tool(broker.address, "forget", group)
+        process = run.start()
+        run.wait_for_output(process)
+        time.sleep(7)
+        run.produce(order_lines(rng, 500, 20, run.partitions))
+        run.wait_for_output(process)
+        end(process, signal.SIGINT)
+        run.check("down for long")
+    print("right when it was down for long")
+
+
 def commit_held_back(broker):
     """The request that ends a transaction arrives 30 s late, when its sender has given up (H3)."""
     rng = kafkatest.rng("commit held back")
@@ -319,7 +355,7 @@ def main():
     servers = kafkatest.kafka_broker
     with servers.ScratchFolder() as folder, broker_in(folder) as broker:
         checks = (at_every_parallelism, across_kills, at_failpoints, broker_restarts, zombie,
-                  frozen, commit_held_back, partitions_added, where_it_begins,
+                  frozen, long_down, commit_held_back, partitions_added, where_it_begins,
                   by_pattern, across_savepoints)
         kafkatest.weirtest.main(*[lambda check=check: check(broker) for check in checks])
 

@@ -10,6 +10,7 @@
 //                                                       `headers` each \t NAME=VALUE, in which
 //                                                       all but printable ASCII is spaces
 //   kafka_tool ADDRESS offsets GROUP NAME               prints PARTITION \t OFFSET
+//   kafka_tool ADDRESS forget GROUP                     deletes the offsets of a group
 //
 // WEIR_KAFKA_SETTINGS="name=value;name=value" adds settings of librdkafka.
 #include <librdkafka/rdkafka.h>
@@ -207,6 +208,26 @@ void offsets(const std::string& address, const std::string& group, const std::st
   }
 }
 
+void forget(const std::string& address, const std::string& group) {
+  rd_kafka_t* rk = client(RD_KAFKA_PRODUCER, address, {});
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(rk);
+  rd_kafka_DeleteGroup_t* wanted = rd_kafka_DeleteGroup_new(group.c_str());
+  rd_kafka_DeleteGroups(rk, &wanted, 1, nullptr, queue);
+  rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 30'000);
+  if (event == nullptr) die("no answer");
+  if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    die(rd_kafka_event_error_string(event));
+  }
+  std::size_t count = 0;
+  const auto* results =
+      rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (const auto* error = rd_kafka_group_result_error(results[i])) {
+      die(rd_kafka_error_string(error));
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -222,6 +243,8 @@ int main(int argc, char** argv) {
   else if (verb == "consume")
     consume(address, name, words.size() < 4 || words[3] != "uncommitted",
             words.size() > 3 && words[3] == "headers");
+  else if (verb == "forget")
+    forget(address, name);
   else if (verb == "offsets")
     offsets(address, name, words.at(3));
   else
