@@ -4,13 +4,6 @@
 #include <algorithm>
 
 namespace weir {
-
-std::vector<NewSplit> splits_at_start(std::vector<std::string> ids) {
-  std::vector<NewSplit> splits;
-  for (std::string& id : ids) splits.push_back({std::move(id), {}});
-  return splits;
-}
-
 namespace {
 
 /// How many reads a split gets in a row after it was opened again: that may have cost the

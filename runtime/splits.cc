@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "weir/base/bytes.h"
+#include "weir/runtime/source.h"
 
 namespace weir {
 namespace {
@@ -11,6 +12,12 @@ namespace {
 constexpr auto kNap = std::chrono::milliseconds(2);  // between looks at a split that had nothing
 
 }  // namespace
+
+std::vector<NewSplit> splits_at_start(std::vector<std::string> ids) {
+  std::vector<NewSplit> splits;
+  for (std::string& id : ids) splits.push_back({std::move(id), {}});
+  return splits;
+}
 
 std::string encode_split(const SplitState& split) {
   std::string bytes;
