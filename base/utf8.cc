@@ -34,6 +34,15 @@ std::size_t utf8_character(std::string_view text) {
   return continues(text, 1, 4) ? 4 : 0;
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t size = utf8_character(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
 void append_utf8(std::string& out, std::uint32_t c) {
   const auto put = [&](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
   const auto put_six = [&](int shift) { put(0x80 | ((c >> shift) & 0x3f)); };

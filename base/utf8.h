@@ -13,6 +13,9 @@ namespace weir {
 /// is none.
 std::size_t utf8_character(std::string_view text);
 
+/// All of `text` is well-formed.
+bool is_utf8(std::string_view text);
+
 /// Appends code point `c` (at most 0x10FFFF) as UTF-8.
 void append_utf8(std::string& out, std::uint32_t c);
 

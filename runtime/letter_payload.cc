@@ -13,15 +13,6 @@ using Kind = JsonValue::Kind;
 
 Error unreadable(const std::string& what) { return {ErrorCode::invalid_argument, what}; }
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t size = utf8_character(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
-
 Result<JsonValue> record_payload(const DeadLetter& letter) {
   WEIR_ASSIGN(const Schema schema, parse_schema(letter.schema));
   ByteReader reader(letter.bytes);

@@ -17,15 +17,6 @@ namespace weir::kafka {
 namespace detail {
 namespace {
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_character(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 /// Where a letter's record was in Kafka, if it came from there.
 std::optional<RawRecord> origin_of(const DeadLetter& letter) {
   if (!letter.headers.contains("kafka.topic")) return std::nullopt;
@@ -128,8 +119,7 @@ void add_spring(HeaderList& out, const DeadLetter& letter, const RawRecord* orig
 /// The record that failed: its bytes, or of a typed record its JSON. Nothing for a tombstone.
 std::optional<std::string> value_of(const DeadLetter& letter) {
   if (letter.format == PayloadFormat::record) return payload_text(letter);
-  if (letter.headers.contains("kafka.no_value") && letter.bytes.empty()) return std::nullopt;
-  return letter.bytes;
+  return from_letter(letter).value;
 }
 
 }  // namespace
