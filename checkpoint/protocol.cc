@@ -9,6 +9,9 @@
 namespace weir {
 namespace {
 
+/// The longest time that failures by themselves keep the next checkpoint waiting.
+constexpr std::chrono::seconds kAfterFailure{1};
+
 /// `t + d` that stays at the end of time: intervals may be "never".
 SteadyTime add(SteadyTime t, std::chrono::nanoseconds d) {
   return d >= SteadyTime::max() - t ? SteadyTime::max() : t + d;
@@ -41,7 +44,9 @@ void CheckpointProtocol::request(CheckpointKind kind) {
   requested_.push_back(kind);
 }
 
-void CheckpointProtocol::hasten(SteadyTime when) { hastened_ = std::min(hastened_, when); }
+void CheckpointProtocol::hasten(SteadyTime now) {
+  hastened_ = std::min(hastened_, std::max(now, hasten_from_));
+}
 
 std::optional<CheckpointProtocol::Trigger> CheckpointProtocol::poll(SteadyTime now) {
   if (!all_restored() || current_ || ended_) return std::nullopt;
@@ -91,9 +96,9 @@ CheckpointProtocol::AckOutcome CheckpointProtocol::acknowledge(TaskId task, Atte
 }
 
 CheckpointProtocol::FailOutcome CheckpointProtocol::decline(TaskId task, AttemptId attempt,
-                                                            CheckpointId id) {
+                                                            CheckpointId id, SteadyTime now) {
   if (!concerns_current(attempt, id) || !tasks_.contains(task)) return FailOutcome::ignored;
-  return fail_current(std::nullopt);
+  return fail_current(now);
 }
 
 CheckpointProtocol::FailOutcome CheckpointProtocol::expire(SteadyTime now) {
@@ -119,9 +124,16 @@ CheckpointProtocol::FailOutcome CheckpointProtocol::manifest_failed(CheckpointId
   return fail_current(now);
 }
 
-CheckpointProtocol::FailOutcome CheckpointProtocol::fail_current(std::optional<SteadyTime> now) {
+CheckpointProtocol::FailOutcome CheckpointProtocol::fail_current(SteadyTime now) {
+  // After the first the next one comes in its turn.
+  std::chrono::nanoseconds pause =
+      std::min<std::chrono::nanoseconds>(options_.interval, kAfterFailure);
+  for (std::uint32_t n = 0; n < failures_in_a_row_ && pause < kAfterFailure; ++n) pause *= 2;
+  pause = std::min<std::chrono::nanoseconds>(pause, kAfterFailure);
+  next_due_ = std::max(next_due_, add(current_->started, pause));
   current_.reset();
-  if (now) pause_after(*now);
+  pause_after(now);
+  hasten_from_ = now + kAfterFailure;
   ++failures_in_a_row_;
   return failures_in_a_row_ > options_.tolerated_failures ? FailOutcome::job_must_fail
                                                           : FailOutcome::checkpoint_failed;

@@ -3,10 +3,11 @@
 //
 // Rules: one checkpoint at a time; ids grow for ever; an acknowledgement counts once for (task,
 // attempt) (H12); nothing is triggered before every task has reported restored (H13); a declined or
-// timed-out checkpoint fails alone and the job goes on; completion of N commits everything up to N
-// (H7). Once a stop or final checkpoint has been triggered nothing else is: when it fails it is
-// tried again at the next due time, since its sources have nothing left to send. A failed savepoint
-// is not retried.
+// timed-out checkpoint fails alone and the job goes on, and after each further one in a row the
+// next waits twice as long, up to a second, since the disk may need time; completion of N commits
+// everything up to N (H7). Once a stop or final checkpoint has been triggered nothing else is: when
+// it fails it is tried again at the next due time, since its sources have nothing left to send. A
+// failed savepoint is not retried.
 #pragma once
 
 #include <chrono>
@@ -56,8 +57,9 @@ class CheckpointProtocol {
   /// of the requests. One of a kind that is waiting to be triggered changes nothing, since that one
   /// comes later than both; nor does a second request to stop, or a final one.
   void request(CheckpointKind kind);
-  /// Asks for a periodic one out of turn, not before `when`. The next of any kind will do.
-  void hasten(SteadyTime when);
+  /// Asks for a periodic one out of turn, at `now`, or a second after one that failed. The next of
+  /// any kind will do.
+  void hasten(SteadyTime now);
   /// What to trigger now, if anything: a requested one, or a periodic one when `now` is due.
   /// Periodic ones are due one interval after the last trigger (the first: after every task has
   /// restored), but never before half an interval has passed since the last one ended, so that slow
@@ -70,7 +72,7 @@ class CheckpointProtocol {
   /// `complete` once, when the last task has acknowledged: write the manifest then. What is late,
   /// twice or of another attempt is ignored.
   AckOutcome acknowledge(TaskId task, AttemptId attempt, CheckpointId id);
-  FailOutcome decline(TaskId task, AttemptId attempt, CheckpointId id);
+  FailOutcome decline(TaskId task, AttemptId attempt, CheckpointId id, SteadyTime now);
   /// Declines the one under way if it has outlived its time-out.
   FailOutcome expire(SteadyTime now);
   /// The manifest of `id` is durable (or writing it failed): the next one may start.
@@ -79,6 +81,8 @@ class CheckpointProtocol {
 
   std::optional<CheckpointId> in_progress() const;
   CheckpointId last_completed() const { return last_completed_; }
+  /// Failures since the last one that was completed.
+  std::uint32_t failures_in_a_row() const { return failures_in_a_row_; }
   /// Tasks that the one under way still waits for, for people.
   std::vector<TaskId> waiting_for() const;
 
@@ -91,8 +95,7 @@ class CheckpointProtocol {
   };
   bool concerns_current(AttemptId attempt, CheckpointId id) const;
   Trigger trigger(CheckpointKind kind, SteadyTime now);
-  /// Fails the one under way. `now`, where the caller knows it, keeps a pause before the next.
-  FailOutcome fail_current(std::optional<SteadyTime> now);
+  FailOutcome fail_current(SteadyTime now);
   void pause_after(SteadyTime now);
 
   Options options_;
@@ -102,6 +105,7 @@ class CheckpointProtocol {
   CheckpointId next_id_;
   CheckpointId last_completed_;
   SteadyTime next_due_{}, hastened_ = SteadyTime::max();
+  SteadyTime hasten_from_{};  ///< a failure that is too recent to hasten the next
   bool started_ = false;
   std::uint32_t failures_in_a_row_ = 0;
   std::vector<CheckpointKind> requested_;

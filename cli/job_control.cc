@@ -81,6 +81,8 @@ JobControl::Answer JobControl::status() {
                       {"watermark", time_json(totals.watermark_ms)},
                       {"checkpoint", status.last_checkpoint},
                       {"checkpoint_age_ms", age.count()},
+                      {"failed_checkpoints", status.failed_checkpoints},
+                      {"checkpoint_failure", status.checkpoint_failure},
                       {"restarts", status.restarts},
                       {"steps", std::move(steps)}};
 }

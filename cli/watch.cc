@@ -143,6 +143,9 @@ void Watch::draw(const JobStatus& status) {
       (status.last_checkpoint
            ? std::to_string(status.last_checkpoint) + " (" + std::to_string(age) + "s ago)"
            : "-") +
+      (status.failed_checkpoints > 0
+           ? ", " + std::to_string(status.failed_checkpoints) + " failed since"
+           : "") +
       "  dead letters " + with_commas(totals.dead_letters);
   if (status.restarts > 0) line += "  restarts " + std::to_string(status.restarts);
   std::fprintf(stderr, "\r\033[K%s", line.substr(0, terminal_columns() - 1).c_str());

@@ -101,6 +101,13 @@ class Coordinator final : public TaskListener {
     return SteadyTime(SteadyTime::duration(completed_at_.load()));
   }
 
+  /// Checkpoints that failed since the last one that was completed, and why the last of them did.
+  /// Thread-safe.
+  std::pair<std::uint32_t, std::string> failed_checkpoints() const {
+    const std::lock_guard lock(mutex_);
+    return failed_checkpoints_;
+  }
+
   // ---- requests, from any thread
   // ------------------------------------------------------------------
   using Done = std::function<void(Result<Manifest>)>;
@@ -138,6 +145,8 @@ class Coordinator final : public TaskListener {
   void assemble_and_write();
   void completed(const std::shared_ptr<Manifest>& manifest, Status status);
   void checkpoint_failed(CheckpointProtocol::FailOutcome outcome, const Error& why);
+  void note_failures(const std::string& why);
+  void warn_of_failure(const std::string& text);
   void collect_garbage();
   void merge_letters(CheckpointId id);
   void check_dead_letters();
@@ -165,9 +174,10 @@ class Coordinator final : public TaskListener {
   Environment& env_;
   CheckpointStore& store_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<std::function<void()>> inbox_;
+  std::pair<std::uint32_t, std::string> failed_checkpoints_;  // behind mutex_ too
 
   std::vector<TaskEntry> tasks_;
   std::unique_ptr<CheckpointProtocol> protocol_;
@@ -193,9 +203,9 @@ class Coordinator final : public TaskListener {
   std::deque<LetterRequest> letter_requests_;
   std::optional<Error> letter_failure_;  // of that one
   bool final_requested_ = false;
-  SteadyTime not_early_before_{};  // a checkpoint out of turn, for want of memory
-  bool was_finished_ = false;      // when restored
-  std::optional<State> ending_;    // what the job becomes once tasks are quiescent
+  SteadyTime said_failed_{};     // the last warning of a failed checkpoint
+  bool was_finished_ = false;    // when restored
+  std::optional<State> ending_;  // what the job becomes once tasks are quiescent
   int io_under_way_ = 0;
   bool started_ = false;
   SteadyTime last_alignment_{};

@@ -9,9 +9,8 @@
 namespace weir {
 namespace {
 
-/// Before a checkpoint out of turn follows one that failed: the disk may need time.
-constexpr std::chrono::seconds kAfterFailure{1};
-constexpr std::size_t kMaxLetterRuns = 24;  // then those of a step are merged into one
+constexpr std::chrono::seconds kSayAgain{10};  // between two warnings of failures in a row
+constexpr std::size_t kMaxLetterRuns = 24;     // then those of a step are merged into one
 
 bool ends_the_job(CheckpointKind kind) {
   return kind == CheckpointKind::stop || kind == CheckpointKind::final_;
@@ -135,6 +134,7 @@ void Coordinator::completed(const std::shared_ptr<Manifest>& manifest, Status st
     return;
   }
   protocol_->manifest_written(manifest->id, now);
+  note_failures("");
   last_completed_ = manifest->id;
   completed_at_ = now.time_since_epoch().count();
   WEIR_FAILPOINT("coordinator.before_complete");
@@ -149,20 +149,21 @@ void Coordinator::completed(const std::shared_ptr<Manifest>& manifest, Status st
 void Coordinator::checkpoint_declined(TaskId task, CheckpointId id, Error why) {
   post([this, task, id, why = std::move(why)] {
     if (state_ != State::running) return;
-    checkpoint_failed(protocol_->decline(task, identity_.attempt, id), why);
+    checkpoint_failed(protocol_->decline(task, identity_.attempt, id, env_.clock->steady_now()),
+                      why);
   });
 }
 
 void Coordinator::checkpoint_wanted(TaskId) {
   post([this] {
     if (state_ != State::running) return;
-    protocol_->hasten(std::max(env_.clock->steady_now(), not_early_before_));
+    protocol_->hasten(env_.clock->steady_now());
   });
 }
 
 void Coordinator::checkpoint_failed(CheckpointProtocol::FailOutcome outcome, const Error& why) {
   if (outcome == CheckpointProtocol::FailOutcome::ignored) return;
-  not_early_before_ = env_.clock->steady_now() + kAfterFailure;
+  note_failures(why.message);
   const std::string text =
       "checkpoint " + std::to_string(current_.id) + " was given up: " + why.message;
   if (outcome == CheckpointProtocol::FailOutcome::job_must_fail) {
@@ -173,9 +174,30 @@ void Coordinator::checkpoint_failed(CheckpointProtocol::FailOutcome outcome, con
     fail({why.code, text, false});
     return;
   }
-  log_warn("coordinator", text + " The job goes on and will try again.");
+  warn_of_failure(text);
   for (Done& done : std::exchange(current_done_, {})) done(Error{why.code, text, why.retryable});
   if (current_.kind == CheckpointKind::final_) final_requested_ = false;
+}
+
+void Coordinator::note_failures(const std::string& why) {
+  const std::lock_guard lock(mutex_);
+  failed_checkpoints_ = {protocol_->failures_in_a_row(), why};
+}
+
+void Coordinator::warn_of_failure(const std::string& text) {
+  const SteadyTime now = env_.clock->steady_now();
+  const std::uint32_t failures = protocol_->failures_in_a_row();
+  if (failures > 1 && now - said_failed_ < kSayAgain) return;
+  said_failed_ = now;
+  const std::string next =
+      ends_the_job(current_.kind)
+          ? " The job ends when this last checkpoint is written, and tries again"
+          : " The job goes on and will try again";
+  log_warn("coordinator",
+           text + next +
+               (failures == 1 ? "."
+                              : "; " + std::to_string(failures) +
+                                    " have failed since the last that was written."));
 }
 
 /// Deletes old checkpoints, and merges the runs of dead letters when there are many.

@@ -386,6 +386,8 @@ JobStatus LocalJobRunner::status() const {
     Coordinator& coordinator = deployment_->coordinator();
     status.last_checkpoint = coordinator.last_completed();
     status.checkpoint_age = env_.clock->steady_now() - coordinator.last_completed_at();
+    std::tie(status.failed_checkpoints, status.checkpoint_failure) =
+        coordinator.failed_checkpoints();
     for (const auto& task : deployment_->tasks()) {
       for (const Task::StepView& view : task->steps()) {
         JobStatus::Step& step = status.steps[view.step->id];

@@ -59,6 +59,8 @@ struct JobStatus {
   };
   CheckpointId last_checkpoint = 0;
   std::chrono::nanoseconds checkpoint_age{0};
+  std::uint32_t failed_checkpoints = 0;  ///< in a row since the last one that was completed
+  std::string checkpoint_failure;        ///< why the last of those failed
   unsigned restarts = 0;
   std::vector<Step> steps;
 };

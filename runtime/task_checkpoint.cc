@@ -107,6 +107,19 @@ void Task::send_letters(const SnapshotJob& job) {
   if (!batch.empty()) send();
 }
 
+namespace {
+
+/// Between two batches, when snapshots of so many bytes could not be written: they are in memory
+/// beside the state, and each further one adds to them. The more there are, the longer; but the
+/// barrier of the next one comes through the same door.
+std::chrono::milliseconds pause_for_unwritten(std::uint64_t bytes, std::uint64_t budget_bytes) {
+  constexpr std::uint64_t kLeast = 1 << 20, kDoublings = 6;
+  const std::uint64_t quarters = bytes / std::max(budget_bytes / 4, kLeast);
+  return std::chrono::milliseconds(quarters == 0 ? 0 : 5 << std::min(quarters - 1, kDoublings));
+}
+
+}  // namespace
+
 /// Whether a step's memory is so full of changes that input has to wait. For a snapshot on its way
 /// to disk it waits as long as that takes; for the barrier of the next one it must go on, slowly,
 /// since that comes with the input. So it does behind a sink that cannot commit.
@@ -115,7 +128,9 @@ bool Task::must_wait(SteadyTime now) {
   bool being_written = false;
   for (const auto& node : nodes_) {
     pause = std::max(pause, node->op->hold_back());
-    if (setup_.state_budget_bytes == 0 || !node->op->is_full()) continue;
+    if (setup_.state_budget_bytes == 0) continue;
+    pause = std::max(pause, pause_for_unwritten(node->unwritten_bytes, setup_.state_budget_bytes));
+    if (!node->op->is_full()) continue;
     pause = std::max(pause, std::chrono::milliseconds(5));
     being_written |= node->snapshots_out > 0;
   }

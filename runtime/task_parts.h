@@ -23,6 +23,7 @@ struct Task::Node {
   std::unique_ptr<LetterLog> letters;
   RunList runs;
   std::vector<RowBuffer> unwritten;  // rows whose writing failed; they go before the next ones
+  std::size_t unwritten_bytes = 0;   // when it last failed; 0 once all are written
   std::vector<DeadLetter> unwritten_letters;
   std::vector<std::string> unwritten_removed;
   std::string items_file;  // of the last checkpoint; the next one does without it

@@ -161,10 +161,12 @@ Status Task::snapshot_written(SnapshotJob& job) {
       node.runs.append(std::move(run.info));
     }
     if (node.op->has_keyed_state()) --node.snapshots_out;
+    node.unwritten_bytes = 0;
     if (!ok) {
       // The rows have left the table, so the next snapshot that is written must hold them, before
       // its own.
       node.unwritten = std::move(part.rows);
+      for (const RowBuffer& rows : node.unwritten) node.unwritten_bytes += rows.size_bytes();
       node.unwritten_letters = std::move(part.letters);
       node.unwritten_removed = std::move(part.removed_letters);
       for (const RunInfo& run : part.result.manifest.items) obsolete_files_.push_back(run.file);

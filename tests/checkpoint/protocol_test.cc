@@ -143,17 +143,17 @@ TEST_F(Protocol, ADeclineFailsOneCheckpointAndLateAcksAreIgnored) {
   start();
   expect_trigger(1s, 11, Kind::periodic);
   EXPECT_EQ(p_.acknowledge(1, kAttempt, 11), Ack::waiting);
-  EXPECT_EQ(p_.decline(2, kAttempt - 1, 11), Fail::ignored);
-  EXPECT_EQ(p_.decline(2, kAttempt, 10), Fail::ignored);
-  EXPECT_EQ(p_.decline(9, kAttempt, 11), Fail::ignored);
-  EXPECT_EQ(p_.decline(2, kAttempt, 11), Fail::checkpoint_failed);
+  EXPECT_EQ(p_.decline(2, kAttempt - 1, 11, at(1s)), Fail::ignored);
+  EXPECT_EQ(p_.decline(2, kAttempt, 10, at(1s)), Fail::ignored);
+  EXPECT_EQ(p_.decline(9, kAttempt, 11, at(1s)), Fail::ignored);
+  EXPECT_EQ(p_.decline(2, kAttempt, 11, at(1s)), Fail::checkpoint_failed);
   EXPECT_FALSE(p_.in_progress());
-  EXPECT_EQ(p_.decline(3, kAttempt, 11), Fail::ignored) << "it has failed already";
+  EXPECT_EQ(p_.decline(3, kAttempt, 11, at(1s)), Fail::ignored) << "it has failed already";
   EXPECT_EQ(p_.acknowledge(3, kAttempt, 11), Ack::ignored);
   expect_nothing(1999ms);
   expect_trigger(2s, 12, Kind::periodic);  // 11 is never used again
   EXPECT_EQ(p_.acknowledge(3, kAttempt, 11), Ack::ignored) << "late, while the next is under way";
-  EXPECT_EQ(p_.decline(3, kAttempt, 11), Fail::ignored);
+  EXPECT_EQ(p_.decline(3, kAttempt, 11, at(2s)), Fail::ignored);
   EXPECT_EQ(p_.waiting_for(), (std::vector<TaskId>{1, 2, 3}));
   complete(12, 2100ms);
   EXPECT_EQ(p_.last_completed(), 12u);
@@ -163,7 +163,7 @@ TEST_F(Protocol, ADeclineAfterTheLastAckIsTooLate) {
   start();
   expect_trigger(1s, 11, Kind::periodic);
   acknowledge_all(11);
-  EXPECT_EQ(p_.decline(1, kAttempt, 11), Fail::ignored);
+  EXPECT_EQ(p_.decline(1, kAttempt, 11, at(1s)), Fail::ignored);
   EXPECT_EQ(p_.expire(at(1h)), Fail::ignored) << "its manifest is being written";
   p_.manifest_written(11, at(2s));
   EXPECT_EQ(p_.last_completed(), 11u);
@@ -195,7 +195,7 @@ TEST_F(Protocol, TooManyFailuresInARowFailTheJob) {
   start();
   const auto fail = [&](std::chrono::milliseconds when, CheckpointId id) {
     expect_trigger(when, id, Kind::periodic);
-    return p_.decline(1, kAttempt, id);
+    return p_.decline(1, kAttempt, id, at(when));
   };
   EXPECT_EQ(fail(1s, 11), Fail::checkpoint_failed);
   EXPECT_EQ(fail(2s, 12), Fail::checkpoint_failed);
@@ -204,6 +204,30 @@ TEST_F(Protocol, TooManyFailuresInARowFailTheJob) {
   EXPECT_EQ(fail(4s, 14), Fail::checkpoint_failed);
   EXPECT_EQ(fail(5s, 15), Fail::checkpoint_failed);
   EXPECT_EQ(fail(6s, 16), Fail::job_must_fail);
+}
+
+// A disk that is full stays so for a while; an interval of 10 ms must not try it a hundred times a
+// second.
+TEST_F(Protocol, AfterFailuresInARowTheNextWaitsLonger) {
+  p_ = CheckpointProtocol({10ms, 1h}, {1}, kAttempt, 10);
+  p_.task_restored(1, kAttempt);
+  expect_nothing(0ms);
+  CheckpointId id = 11;
+  std::chrono::milliseconds now{10};
+  for (const auto pause : {10ms, 20ms, 40ms, 80ms, 160ms, 320ms, 640ms, 1000ms, 1000ms}) {
+    expect_trigger(now, id, Kind::periodic);
+    EXPECT_EQ(p_.decline(1, kAttempt, id++, at(now)), Fail::checkpoint_failed);
+    EXPECT_EQ(p_.next_deadline(), at(now + pause));
+    expect_nothing(now + pause - 1ms);
+    now += pause;
+  }
+  EXPECT_EQ(p_.failures_in_a_row(), 9u);
+  p_.hasten(at(now - 500ms));  // which failed half a second ago
+  expect_trigger(now, id, Kind::periodic);
+  EXPECT_EQ(p_.acknowledge(1, kAttempt, id), Ack::complete);
+  p_.manifest_written(id, at(now));
+  EXPECT_EQ(p_.failures_in_a_row(), 0u);
+  expect_trigger(now + 10ms, id + 1, Kind::periodic);
 }
 
 TEST_F(Protocol, RequestsAreServedInOrderAsSoonAsNoneIsUnderWay) {
@@ -236,7 +260,7 @@ TEST_F(Protocol, AFailedSavepointIsNotRetried) {
   start();
   p_.request(Kind::savepoint);
   expect_trigger(10ms, 11, Kind::savepoint);
-  EXPECT_EQ(p_.decline(1, kAttempt, 11), Fail::checkpoint_failed);
+  EXPECT_EQ(p_.decline(1, kAttempt, 11, at(10ms)), Fail::checkpoint_failed);
   expect_nothing(1009ms);
   expect_trigger(1010ms, 12, Kind::periodic);
 }
@@ -261,7 +285,7 @@ TEST_F(Protocol, AFailedStopIsTriedAgainWhenDue) {
   start();
   p_.request(Kind::stop);
   expect_trigger(100ms, 11, Kind::stop);
-  EXPECT_EQ(p_.decline(2, kAttempt, 11), Fail::checkpoint_failed);
+  EXPECT_EQ(p_.decline(2, kAttempt, 11, at(100ms)), Fail::checkpoint_failed);
   expect_nothing(1099ms);
   EXPECT_EQ(p_.next_deadline(), at(1100ms));
   expect_trigger(1100ms, 12, Kind::stop);
@@ -315,7 +339,7 @@ TEST(ProtocolProperty, RandomEventsKeepTheRules) {
       const AttemptId attempt = random.chance(0.9) ? kAttempt : kAttempt - 1;
       switch (random.below(8)) {
         case 0:
-          if (random.chance(0.1) && p.decline(task, attempt, id) != Fail::ignored)
+          if (random.chance(0.1) && p.decline(task, attempt, id, now) != Fail::ignored)
             failed.insert(id);
           break;
         case 1:
