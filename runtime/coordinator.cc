@@ -371,10 +371,10 @@ bool Coordinator::has_source(const TaskEntry& task) const {
                      [&](StepId id) { return graph_.step(id).source.has_value(); });
 }
 
-void Coordinator::event_time_in_doubt() {
-  post([this] {
+void Coordinator::event_time_in_doubt(std::int64_t after_ns) {
+  post([this, after_ns] {
     for (TaskEntry& task : tasks_) {
-      if (has_source(task)) task.gateway->confirm_idle();
+      if (has_source(task)) task.gateway->confirm_idle(after_ns);
     }
   });
 }

@@ -34,7 +34,7 @@ class TaskGateway {
   virtual void checkpoint_complete(CheckpointId id) = 0;
   virtual void add_splits(const std::string& step, std::vector<NewSplit> splits, bool complete) = 0;
   virtual void limit_event_time(const std::string& step, EventTime limit) = 0;
-  virtual void confirm_idle() = 0;
+  virtual void confirm_idle(std::int64_t after_ns) = 0;
   virtual void replay(const std::string& step, std::vector<DeadLetter> letters) = 0;
   virtual void drop_letters(const std::string& step, std::vector<DeadLetter> letters) = 0;
 };
@@ -129,7 +129,7 @@ class Coordinator final : public TaskListener {
   void checkpoint_wanted(TaskId task) override;
   void task_drained(TaskId task) override;
   void task_failed(TaskId task, Error why) override;
-  void event_time_in_doubt() override;
+  void event_time_in_doubt(std::int64_t after_ns) override;
   void letter_done(const std::string& id, const Status& status) override;
 
  private:

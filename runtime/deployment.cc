@@ -27,8 +27,8 @@ class LocalGateway final : public TaskGateway {
   void limit_event_time(const std::string& step, EventTime limit) override {
     ask([step, limit](Task& t) { t.limit_event_time(step, limit); });
   }
-  void confirm_idle() override {
-    ask([](Task& t) { t.confirm_idle(); });
+  void confirm_idle(std::int64_t after_ns) override {
+    ask([after_ns](Task& t) { t.confirm_idle(after_ns); });
   }
   void replay(const std::string& step, std::vector<DeadLetter> letters) override {
     ask([step, letters = std::move(letters)](Task& t) { t.replay(step, letters); });

@@ -25,8 +25,8 @@ class SlowMessages::Gateway final : public TaskGateway {
   void limit_event_time(const std::string& step, EventTime limit) override {
     send([step, limit](TaskGateway& t) { t.limit_event_time(step, limit); });
   }
-  void confirm_idle() override {
-    send([](TaskGateway& t) { t.confirm_idle(); });
+  void confirm_idle(std::int64_t after_ns) override {
+    send([after_ns](TaskGateway& t) { t.confirm_idle(after_ns); });
   }
   void replay(const std::string& step, std::vector<DeadLetter> letters) override {
     send([step, letters = std::move(letters)](TaskGateway& t) { t.replay(step, letters); });
@@ -74,8 +74,8 @@ class SlowMessages::Listener final : public TaskListener {
   void checkpoint_wanted(TaskId task) override {
     send([task](TaskListener& c) { c.checkpoint_wanted(task); });
   }
-  void event_time_in_doubt() override {
-    send([](TaskListener& c) { c.event_time_in_doubt(); });
+  void event_time_in_doubt(std::int64_t after_ns) override {
+    send([after_ns](TaskListener& c) { c.event_time_in_doubt(after_ns); });
   }
   void letter_done(const std::string& id, const Status& status) override {
     send([id, status](TaskListener& c) { c.letter_done(id, status); });

@@ -90,17 +90,20 @@ void SplitSet::found_records(std::size_t i, SteadyTime now) {
 }
 
 void SplitSet::update(bool complete) {
-  std::int64_t lowest = INT64_MAX;
+  std::int64_t lowest = INT64_MAX, highest = INT64_MIN;
   bool any_open = false;
   std::erase_if(live_, [&](std::size_t i) { return splits_[i].ended; });
   for (const std::size_t i : live_) {
     const SplitState& split = splits_[i];
+    const std::int64_t watermark = split.watermark(allowance_ms_);
+    highest = std::max(highest, watermark);
     if (split.idle) continue;
     any_open = true;
-    lowest = std::min(lowest, split.watermark(allowance_ms_));
+    lowest = std::min(lowest, watermark);
   }
   idle_ = !any_open && !(complete && all_ended());
-  if (any_open) watermark_ms_ = std::max(watermark_ms_, lowest);
+  // When all are idle none holds the furthest back, whichever of them became so first.
+  watermark_ms_ = std::max(watermark_ms_, any_open ? lowest : highest);
 }
 
 bool SplitSet::all_ended() const {

@@ -62,7 +62,8 @@ class SplitSet {
   void found_records(std::size_t i, SteadyTime now);
   void sleep_until(std::size_t i, SteadyTime then) { asleep_until_[i] = then; }
 
-  /// Recomputes `watermark()` and `idle()`.
+  /// Recomputes `watermark()`, the least of the splits that are not idle, or when all are the
+  /// furthest of them, and `idle()`.
   void update(bool complete);
   EventTime watermark() const { return from_millis(watermark_ms_); }
   void restore_watermark(EventTime w) { watermark_ms_ = std::max(watermark_ms_, to_millis(w)); }

@@ -197,11 +197,15 @@ void Task::announce_time() {
 /// it has ended: while the others are idle it must not bring them there. And one that is idle lets
 /// event time pass only if its sources were idle after the last source of the others had woken up:
 /// it may be behind the same source, and its records on their way. So in doubt sources are asked.
+///
+/// When all are idle event time goes to the furthest of them, as it would have if that one had
+/// become idle last.
 void Task::merge_watermark() {
   if (restoring_) return;
-  EventTime lowest = kEndOfTime;
+  EventTime lowest = kEndOfTime, lowest_idle = kEndOfTime, highest_idle = kBeginningOfTime;
   bool any_active = false, all_ended = true, all_at_end = true;
   std::int64_t woken_ns = 0, idle_ns = INT64_MAX;
+  std::size_t idle = 0;
   for (const auto& input : inputs_) {
     if (input->ended) continue;
     all_ended = false;
@@ -209,6 +213,9 @@ void Task::merge_watermark() {
     all_at_end = false;
     if (!input->active) {
       idle_ns = std::min(idle_ns, input->since_ns);
+      lowest_idle = std::min(lowest_idle, input->watermark);
+      highest_idle = std::max(highest_idle, input->watermark);
+      ++idle;
       continue;
     }
     any_active = true;
@@ -221,9 +228,15 @@ void Task::merge_watermark() {
   const bool sure = woken_ns == 0 || idle_ns > woken_ns;
   if (!sure && asked_ns_ < woken_ns) {
     asked_ns_ = woken_ns;
-    listener_.event_time_in_doubt();
+    listener_.event_time_in_doubt(woken_ns);
   }
-  if ((active_ && sure && lowest > watermark_) || (all_ended && !drained_)) {
+  const bool all_idle = idle > 0 && !any_active;
+  if (all_idle) {
+    const bool further = highest_idle > std::max(watermark_, lowest_idle);
+    lowest = further && all_surely_idle(idle_ns) ? highest_idle : lowest_idle;
+  }
+  const bool clear = all_idle || (active_ && sure);
+  if ((clear && lowest > watermark_) || (all_ended && !drained_)) {
     target_watermark_ = lowest;
     advancing_ = 0;
     advance();
@@ -232,16 +245,29 @@ void Task::merge_watermark() {
   }
 }
 
+/// Whether all inputs are idle and nothing is on its way in one of them, sent by a source that woke
+/// up and became idle again: then the furthest of them has said so later than that one. So all
+/// sources are asked, and must answer through every input while nothing else comes.
+bool Task::all_surely_idle(std::int64_t idle_ns) {
+  if (all_idle_ns_ != 0) return idle_ns > all_idle_ns_;
+  all_idle_ns_ = std::max<std::int64_t>(1, env_.clock->steady_now().time_since_epoch().count());
+  for (const auto& input : inputs_) all_idle_ns_ = std::max(all_idle_ns_, input->since_ns);
+  listener_.event_time_in_doubt(all_idle_ns_);
+  return false;
+}
+
 /// Of a source task: when it woke up, or when it was last known to be idle.
 void Task::note_idleness() {
   const bool was_active = std::exchange(active_, !source_->idle());
   nodes_[0]->metrics.idle.store(!active_, std::memory_order_relaxed);
-  const bool asked = std::exchange(confirm_idle_, false) && !active_;
+  const std::int64_t asked_ns = std::exchange(confirm_after_ns_, kNotAsked);
+  const bool asked = asked_ns != kNotAsked && !active_;
   if (active_ == was_active && !asked) return;
   const std::int64_t now = env_.clock->steady_now().time_since_epoch().count();
-  // Later than what was said before, also where the clock has not gone on, and never 0. Who is
-  // asked says a later time than whoever woke up.
-  since_ns_ = std::max(now, since_ns_ + 1) + (asked ? 1 : 0);
+  // Later than what was said before and than what the asker knows of, also where clocks differ or
+  // have not gone on (Lamport 1978), and never 0.
+  since_ns_ = std::max(now, since_ns_ + 1);
+  if (asked) since_ns_ = std::max(since_ns_, asked_ns + 1);
 }
 
 Task::Step Task::poll_source() {
@@ -302,11 +328,14 @@ void Task::deliver(Input& input, ChannelElement& element) {
   switch (element.kind) {
     case ChannelElement::Kind::data:
       if (element.batch) {
+        if (!element.batch->empty()) all_idle_ns_ = 0;
         nodes_[0]->op->on_batch(input.input, *element.batch);
         element.batch->clear();
         input.channel->recycle(std::move(element.batch));
         if (watermark_ == kEndOfTime && !restoring_) advance_again();
       }
+      // What was asked about the idle inputs was asked before this came.
+      if (element.active || from_millis(element.watermark_ms) > input.watermark) all_idle_ns_ = 0;
       input.watermark = std::max(input.watermark, from_millis(element.watermark_ms));
       input.active = element.active;
       input.since_ns = element.since_ns;

@@ -54,9 +54,9 @@ class TaskListener {
   /// All input has ended, all timers have fired; only a last checkpoint is left to do.
   virtual void task_drained(TaskId task) = 0;
   virtual void task_failed(TaskId task, Error why) = 0;
-  /// A source has woken up, and others were idle before that: have these say whether they still
-  /// are.
-  virtual void event_time_in_doubt() = 0;
+  /// Have the sources that are idle say so again, as of a time after `after_ns`, a `since_ns` of
+  /// ChannelElement: whether they still are when another has woken up, or when all seem to be.
+  virtual void event_time_in_doubt(std::int64_t after_ns) = 0;
   /// Dead letter `id` has been replayed or dropped; an error: it failed again and stays.
   virtual void letter_done(const std::string& id, const Status& status) = 0;
 };
@@ -126,8 +126,10 @@ class Task final : public TaskServices {
   void checkpoint_complete(CheckpointId id);
   void add_splits(const std::string& step, const std::vector<NewSplit>& splits, bool complete);
   void limit_event_time(const std::string& step, EventTime limit);
-  /// A source that is idle says so again.
-  void confirm_idle() { confirm_idle_ = true; }
+  /// A source that is idle says so again, as of later than `after_ns`.
+  void confirm_idle(std::int64_t after_ns) {
+    confirm_after_ns_ = std::max(confirm_after_ns_, after_ns);
+  }
   void replay(const std::string& step, const std::vector<DeadLetter>& letters);
   void drop_letters(const std::string& step, const std::vector<DeadLetter>& letters);
   /// Stops reading, for runs that only replay dead letters.
@@ -174,6 +176,7 @@ class Task final : public TaskServices {
   bool advance();
   void advance_again();
   void merge_watermark();
+  bool all_surely_idle(std::int64_t idle_ns);
   void announce_time();
   void note_idleness();
   Step take_input();
@@ -221,9 +224,11 @@ class Task final : public TaskServices {
   bool restoring_ = false;     // some operator, in the background; event time and barriers wait
   std::optional<std::pair<CheckpointId, bool>> held_barrier_;  // for that
   bool active_ = true;
-  std::int64_t since_ns_ = 0;  // of ChannelElement, for what this task says
-  std::int64_t asked_ns_ = 0;  // the waking up after which it has asked who is still idle
-  bool confirm_idle_ = false;
+  std::int64_t since_ns_ = 0;     // of ChannelElement, for what this task says
+  std::int64_t asked_ns_ = 0;     // the waking up after which it has asked who is still idle
+  std::int64_t all_idle_ns_ = 0;  // when it asked because all are idle; 0: not, or no longer so
+  static constexpr std::int64_t kNotAsked = -1;
+  std::int64_t confirm_after_ns_ = kNotAsked;
   bool input_ended_ = false;
   bool drained_ = false;
   bool last_barrier_ = false;  // no record follows

@@ -126,6 +126,23 @@ TEST(Source, ASilentSplitIsIdleAfterItsTime) {
   }
 }
 
+TEST(Source, WhenAllSplitsAreIdleTheFurthestSaysTheTime) {
+  for (const std::uint32_t parallelism : kParallelisms) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      Harness h(release_job, {.parallelism = parallelism, .seed = seed});
+      for (int i = 0; i < 50; ++i) {
+        h.push("events", event("a", 10 * i), 0);
+        h.push("events", event("b", 5 * i), 1);
+      }
+      h.idle("events", 0);
+      h.idle("events", 1);
+      h.run();
+      h.advance(Duration(50));  // a split that was read too early rests a little
+      EXPECT_EQ(h.take<Event>("out").size(), 99u);  // all but that at the very end
+    }
+  }
+}
+
 TEST(Source, WatermarksSurviveARestore) {
   Harness h(release_job, {.parallelism = 2});
   h.push("events", event("a", 10), 0);

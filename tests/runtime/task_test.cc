@@ -10,6 +10,8 @@
 namespace weir {
 namespace {
 
+using namespace std::chrono_literals;
+
 struct Row {
   std::string key;
   std::int64_t n = 0;
@@ -32,7 +34,7 @@ class Listener final : public TaskListener {
   }
   void task_drained(TaskId) override { drained = true; }
   void task_failed(TaskId, Error why) override { reason = why.message; }
-  void event_time_in_doubt() override { ++doubts; }
+  void event_time_in_doubt(std::int64_t) override { ++doubts; }
   void letter_done(const std::string&, const Status&) override {}
 
   std::vector<CheckpointId> done, declined;
@@ -229,17 +231,59 @@ TEST_F(TaskTest, AnInputThatMayHaveWokenTooHoldsEventTime) {
   since_ns_ = 7;
   push(0, {}, 200);
   run();
-  EXPECT_EQ(watermark_, INT64_MIN);
+  EXPECT_EQ(watermark_, 100);
   EXPECT_EQ(listener_.doubts, 1);
   since_ns_ = 7;
   push(1, {}, 100, false);  // which says nothing of what came then
   run();
-  EXPECT_EQ(watermark_, INT64_MIN);
+  EXPECT_EQ(watermark_, 100);
   EXPECT_EQ(listener_.doubts, 1);
   since_ns_ = 8;
   push(1, {}, 100, false);
   run();
   EXPECT_EQ(watermark_, 200);
+}
+
+TEST_F(TaskTest, WhenAllAreIdleEventTimeGoesToTheFurthest) {
+  push(0, {}, 100);
+  push(1, {}, 20);
+  run();
+  EXPECT_EQ(watermark_, 20);
+  push(0, {}, 100, false);
+  push(1, {}, 20, false);
+  run();
+  EXPECT_EQ(watermark_, 20);  // the second may be behind a source that woke up for a moment
+  EXPECT_EQ(listener_.doubts, 1);
+  since_ns_ = std::int64_t{1} << 62;
+  push(0, {}, 100, false);
+  run();
+  EXPECT_EQ(watermark_, 20);
+  push(1, {}, 20, false);
+  run();
+  EXPECT_EQ(watermark_, 100);
+  push(1, {}, 50);  // it begins at the event time of now
+  run();
+  EXPECT_EQ(watermark_, 100);
+}
+
+TEST_F(TaskTest, AnAnswerFromBeforeTheLastRecordDoesNotCount) {
+  push(0, {}, 100, false);
+  push(1, {}, 20, false);
+  run();
+  EXPECT_EQ(listener_.doubts, 1);
+  since_ns_ = std::int64_t{1} << 61;
+  push(0, {}, 100, false);
+  push(0, {{"a", 110}}, 120, false);  // of a source that woke up, and is idle again
+  run();
+  push(1, {}, 20, false);
+  run();
+  EXPECT_EQ(listener_.doubts, 2);
+  EXPECT_EQ(watermark_, 20);
+  since_ns_ = std::int64_t{1} << 62;
+  push(1, {}, 20, false);
+  push(0, {}, 120, false);
+  run();
+  EXPECT_EQ(watermark_, 120);
 }
 
 TEST_F(TaskTest, AnInputAtTheEndOfTimeDoesNotBringIdleOnesThere) {
@@ -329,6 +373,55 @@ TEST_F(TaskTest, ALargeCheckpointBehindOneThatCannotBeWrittenIsWritten) {
     io_.run_one();
   }
   EXPECT_EQ(listener_.done, std::vector<CheckpointId>{2});
+}
+
+// What cannot be written stays in memory beside the state, so that must not go on without end.
+TEST_F(TaskTest, ADiskThatTakesNothingHoldsInputBack) {
+  make_task(16 << 20);
+  bool full = true;
+  storage_.set_fault([&](std::string_view operation, const std::string&) -> Status {
+    if (full && operation == "append") return Error{ErrorCode::disk_full, "no room", true};
+    return {};
+  });
+  std::vector<Row> rows;
+  for (int k = 0; k < 100; ++k) rows.push_back({std::string(20'000, 'k') + std::to_string(k), 1});
+  const auto batches_in = [&](std::chrono::milliseconds time) {
+    std::size_t records = 0;
+    for (; time.count() > 0; time -= 10ms) {
+      push(0, rows, 0);
+      clock_.advance(10ms);
+      run();
+      records += taken().size();
+    }
+    return records / rows.size();
+  };
+  EXPECT_EQ(batches_in(200ms), 20u);
+  for (CheckpointId id = 1; id <= 16; ++id) {
+    barrier(0, id);
+    barrier(1, id);
+    for (int i = 0; i < 40; ++i) {  // its turn may come after a pause
+      clock_.advance(250ms);
+      run();
+    }
+    EXPECT_EQ(listener_.declined.size(), id);
+    batches_in(10ms);
+  }
+  taken();
+  EXPECT_LE(batches_in(500ms), 3u);
+  full = false;
+  for (int i = 0; i < 400; ++i) {
+    clock_.advance(250ms);
+    run();
+  }
+  barrier(0, 17);
+  barrier(1, 17);
+  for (int i = 0; i < 10; ++i) {
+    clock_.advance(250ms);
+    run();
+  }
+  EXPECT_EQ(listener_.done, std::vector<CheckpointId>{17});
+  taken();
+  EXPECT_EQ(batches_in(200ms), 20u);
 }
 
 // Bytes that an fsync failed to write may be marked as written: another one would lie (H15).
