@@ -40,4 +40,45 @@ void BatchBase::copy_meta_to(BatchBase& to) const {
   }
 }
 
+namespace {
+
+constexpr std::uint8_t kHashes = 1, kSeen = 2;
+
+void write_words(ByteWriter& writer, const void* words, std::size_t count) {
+  writer.raw({static_cast<const char*>(words), count * 8});
+}
+void read_words(ByteReader& reader, void* words, std::size_t count) {
+  const std::string_view raw = reader.raw(count * 8);
+  if (!raw.empty()) std::memcpy(words, raw.data(), raw.size());
+}
+
+}  // namespace
+
+void BatchBase::encode_meta(ByteWriter& writer) const {
+  writer.u8(static_cast<std::uint8_t>((has_hashes_ ? kHashes : 0) | (has_seen_ ? kSeen : 0)));
+  writer.varint(size_);
+  write_words(writer, times_.get(), size_);
+  if (has_hashes_) write_words(writer, hashes_.get(), size_);
+  if (has_seen_) write_words(writer, seen_.get(), size_);
+}
+
+void BatchBase::decode_meta(ByteReader& reader) {
+  reset_meta();
+  const std::uint8_t flags = reader.u8();
+  const std::uint64_t count = reader.varint();
+  if (flags > (kHashes | kSeen) || count > capacity_) reader.fail();
+  size_ = reader.failed() ? 0 : static_cast<std::size_t>(count);
+  read_words(reader, times_.get(), size_);
+  if ((flags & kHashes) != 0) {
+    has_hashes_ = true;
+    read_words(reader, hashes_.get(), size_);
+  }
+  if ((flags & kSeen) != 0) {
+    if (!seen_) seen_.reset(new std::int64_t[capacity_]);
+    has_seen_ = true;
+    std::fill_n(seen_.get(), capacity_, INT64_MIN);
+    read_words(reader, seen_.get(), size_);
+  }
+}
+
 }  // namespace weir

@@ -9,13 +9,18 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
+#include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "weir/base/bytes.h"
 #include "weir/base/check.h"
+#include "weir/base/codec.h"
 #include "weir/base/time.h"
 
 namespace weir {
@@ -57,6 +62,14 @@ class BatchBase {
   virtual void copy_to(BatchBase& to) const = 0;
   /// Exchanges all content with `other`, a batch of the same type. Constant time.
   virtual void swap(BatchBase& other) = 0;
+  /// Appends the content as it crosses to another process of the same build and machine type:
+  ///   content := byte flags (1: hashes, 2: seen), varint count, int64 time*, uint64 hash*,
+  ///              int64 seen*, value*
+  /// Values without pointers lie as in memory; others are in the form of base/codec.h.
+  virtual void encode_to(std::string& bytes) const = 0;
+  /// Replaces the content by what `encode_to` of such a batch wrote; on other bytes false, and the
+  /// batch is empty.
+  [[nodiscard]] virtual bool decode_from(std::string_view bytes) = 0;
   /// Moves records from `begin` on, with times, seen and hashes, each to the end of the batch
   /// `outs[targets[i]]`, until one of those is full; returns the first record not moved.
   virtual std::size_t scatter(std::size_t begin, const std::uint16_t* targets,
@@ -73,6 +86,8 @@ class BatchBase {
     else if (has_seen_) [[unlikely]]
       seen_[i] = INT64_MIN;
   }
+  void encode_meta(ByteWriter& writer) const;
+  void decode_meta(ByteReader& reader);
   void reset_meta() { has_hashes_ = has_seen_ = false; }
 
   std::size_t size_ = 0;
@@ -158,6 +173,31 @@ class Batch final : public BatchBase {
     std::swap(values_, static_cast<Batch&>(other).values_);
     std::swap(constructed_, static_cast<Batch&>(other).constructed_);
   }
+  void encode_to(std::string& bytes) const override {
+    ByteWriter writer(bytes);
+    encode_meta(writer);
+    if constexpr (kFlat) {
+      writer.raw({reinterpret_cast<const char*>(values_), size_ * sizeof(T)});
+    } else {
+      for (std::size_t i = 0; i < size_; ++i) encode(writer, values_[i]);
+    }
+  }
+  bool decode_from(std::string_view bytes) override {
+    ByteReader reader(bytes);
+    decode_meta(reader);
+    if constexpr (kFlat) {
+      const std::string_view raw = reader.raw(size_ * sizeof(T));
+      if (!reader.failed()) std::memcpy(static_cast<void*>(values_), raw.data(), raw.size());
+    } else {
+      for (std::size_t i = 0; i < size_ && !reader.failed(); ++i) {
+        if (i >= constructed_) put(i, T());
+        decode(reader, values_[i]);
+      }
+    }
+    if (!reader.failed() && reader.at_end()) return true;
+    clear();
+    return false;
+  }
   std::size_t scatter(std::size_t begin, const std::uint16_t* targets,
                       BatchBase* const* outs) override {
     for (std::size_t i = begin; i < size_; ++i) {
@@ -173,6 +213,9 @@ class Batch final : public BatchBase {
   }
 
  private:
+  /// Values mean the same in another process of the same build, byte for byte.
+  static constexpr bool kFlat = std::is_trivially_copyable_v<T>;
+
   static T* allocate(std::size_t n) {
     return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(alignof(T))));
   }

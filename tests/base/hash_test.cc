@@ -44,6 +44,17 @@ TEST(Crc32c, ContinuesAndEqualsTheTableAtEveryLengthAndAlignment) {
   }
 }
 
+TEST(Crc32c, LongInputsInLanesEqualTheTable) {
+  Random random(4);
+  const std::string bytes = random_bytes(random, 20'000);
+  for (std::size_t i = 0; i < 200; ++i) {
+    const std::size_t begin = random.below(100), size = random.below(bytes.size() - begin);
+    const std::string_view part = std::string_view(bytes).substr(begin, size);
+    const auto seed = static_cast<std::uint32_t>(random.next());
+    EXPECT_EQ(crc32c(part, seed), hash_detail::crc32c_by_table(part, seed)) << size;
+  }
+}
+
 TEST(Crc32c, SeesEverySingleFlippedBit) {
   std::string bytes(64, 'x');
   const std::uint32_t good = crc32c(bytes);

@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "weir/base/describe.h"
+
 namespace weir {
 namespace {
 
@@ -109,6 +111,66 @@ TEST(Batch, TakesTypesThatOnlyMove) {
   auto empty = batch.make_empty();
   EXPECT_TRUE(empty->empty());
   EXPECT_EQ(empty->capacity(), batch.capacity());
+}
+
+struct Point {
+  std::int64_t x = 0;
+  double y = 0;
+};
+WEIR_DESCRIBE(Point, x, y);
+
+template <class T>
+std::string bytes_of(const Batch<T>& batch) {
+  std::string bytes;
+  batch.encode_to(bytes);
+  return bytes;
+}
+
+TEST(Batch, CrossesToAnotherProcess) {
+  const auto made = filled(20);
+  const std::string bytes = bytes_of(*made);
+  Batch<std::string> read;
+  read.push("what it held before", 1);
+  ASSERT_TRUE(read.decode_from(bytes));
+  ASSERT_EQ(read.size(), 20u);
+  for (int i = 0; i < 20; ++i) {
+    expect_row(read, static_cast<std::size_t>(i), i);
+    EXPECT_EQ(read.hashes()[i], static_cast<std::uint64_t>(i) * 7);
+  }
+  Batch<Point> points, copies;
+  for (int i = 0; i < 100; ++i) points.push(Point{i, i / 2.0}, i);
+  ASSERT_TRUE(copies.decode_from(bytes_of(points)));
+  ASSERT_EQ(copies.size(), 100u);
+  EXPECT_EQ(copies[99].x, 99);
+  EXPECT_EQ(copies[99].y, 49.5);
+  EXPECT_EQ(copies.times()[99], 99);
+  EXPECT_FALSE(copies.has_hashes());
+  EXPECT_EQ(copies.seen(99), INT64_MIN);
+  EXPECT_TRUE(read.decode_from(bytes_of(Batch<std::string>())));
+  EXPECT_TRUE(read.empty());
+}
+
+TEST(Batch, RefusesBytesThatAreNoBatch) {
+  Batch<std::string> read;
+  const std::string texts = bytes_of(*filled(3));
+  Batch<Point> points;
+  points.push(Point{1, 2}, 3);
+  const std::string numbers = bytes_of(points);
+  for (std::size_t size = 0; size < texts.size(); ++size) {
+    EXPECT_FALSE(read.decode_from(std::string_view(texts).substr(0, size)));
+    EXPECT_TRUE(read.empty());
+  }
+  for (std::size_t size = 0; size < numbers.size(); ++size) {
+    EXPECT_FALSE(points.decode_from(std::string_view(numbers).substr(0, size)));
+    EXPECT_TRUE(points.empty());
+  }
+  EXPECT_FALSE(read.decode_from(texts + "x"));
+  std::string many;  // more records than a batch holds
+  ByteWriter writer(many);
+  writer.u8(0);
+  writer.varint(read.capacity() + 1);
+  many.append((read.capacity() + 1) * 16, '\0');
+  EXPECT_FALSE(read.decode_from(many));
 }
 
 }  // namespace
