@@ -15,6 +15,7 @@ BELOW = {
     "base": {"base"},
     "checkpoint": {"base", "checkpoint"},
     "runtime": {"base", "checkpoint", "runtime"},
+    "net": {"base", "checkpoint", "runtime", "net"},
     "operators": {"base", "checkpoint", "runtime", "operators"},
     "connectors": {"base", "checkpoint", "runtime", "connectors"},
 }

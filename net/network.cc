@@ -1,0 +1,259 @@
+// The network thread, greetings at both ends, and the door; see network.h.
+#include "weir/net/network.h"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <future>
+#include <optional>
+#include <thread>
+
+#include "weir/base/check.h"
+#include "weir/base/log.h"
+#include "weir/net/connection.h"
+#include "weir/net/frame.h"
+
+namespace weir::net {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr std::chrono::seconds kGreeting{5};
+constexpr std::size_t kMostGreeting = 1000;  // callers at the door at a time
+
+Error unreachable(const std::string& where, const std::string& why) {
+  return {ErrorCode::io, "Cannot connect to " + where + ": " + why, true};
+}
+
+/// A socket until both ends know each other. Network thread.
+class Greeting : public std::enable_shared_from_this<Greeting> {
+ public:
+  using Done = std::function<void(Result<Hello>)>;
+  explicit Greeting(tcp::socket socket)
+      : socket_(std::move(socket)), timer_(socket_.get_executor()) {}
+
+  tcp::socket& socket() { return socket_; }
+  tcp::socket take_socket() { return std::move(socket_); }
+  /// What came behind the greeting.
+  std::string take_unread() { return std::move(unread_); }
+
+  /// Gives up after `time`: whatever is under way ends with an error.
+  void limit(std::chrono::milliseconds time) {
+    timer_.expires_after(time);
+    timer_.async_wait([self = shared_from_this()](error_code cancelled) {
+      if (cancelled) return;
+      self->late_ = true;
+      error_code ignored;
+      self->socket_.close(ignored);
+    });
+  }
+  void end_limit() { timer_.cancel(); }
+
+  /// Reads the other end's hello; a refusal is an error with its reason.
+  void read(Done done) {
+    char* const room = buffer_;
+    socket_.async_read_some(
+        asio::buffer(room, sizeof buffer_),
+        [self = shared_from_this(), done = std::move(done)](error_code failed, std::size_t n) {
+          if (failed) return done(self->why(failed));
+          self->unread_.append(self->buffer_, n);
+          auto hello = self->take_hello();
+          if (!hello.ok()) return done(hello.error());
+          if (!*hello) return self->read(done);
+          done(std::move(**hello));
+        });
+  }
+  void send(FrameKind kind, const std::function<void(std::string&)>& body,
+            std::function<void(Status)> done) {
+    out_.clear();
+    append_frame(out_, kind, 0, body);
+    asio::async_write(
+        socket_, asio::buffer(out_),
+        [self = shared_from_this(), done = std::move(done)](error_code failed, std::size_t) {
+          done(failed ? Status(self->why(failed)) : Status());
+        });
+  }
+  Error why(error_code failed) const {
+    return {ErrorCode::io, late_ ? "no answer in time" : failed.message(), true};
+  }
+
+ private:
+  Result<std::optional<Hello>> take_hello() {
+    std::string_view bytes = unread_;
+    WEIR_ASSIGN(const auto frame, take_frame(bytes, kMaxHello));
+    if (!frame) return std::optional<Hello>();
+    if (frame->kind == FrameKind::refusal) {
+      return Error{ErrorCode::incompatible, "the other end refuses: " + std::string(frame->body)};
+    }
+    if (frame->kind != FrameKind::hello) return Error{ErrorCode::corrupt, "it does not greet"};
+    WEIR_ASSIGN(Hello hello, read_hello(frame->body));
+    unread_.erase(0, unread_.size() - bytes.size());
+    return std::optional(std::move(hello));
+  }
+
+  tcp::socket socket_;
+  asio::steady_timer timer_;
+  char buffer_[kMaxHello];
+  std::string unread_, out_;
+  bool late_ = false;
+};
+
+}  // namespace
+
+struct Network::Impl {
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  tcp::acceptor acceptor{io};
+  LinkOptions options;
+  Greet greet;
+  Arrived arrived;
+  std::size_t greeting = 0;
+  std::thread thread;  // if it has one
+
+  bool driven() const { return !thread.joinable(); }
+  void accept();
+  void at_the_door(tcp::socket socket);
+};
+
+Network::Network(Drive drive) : impl_(std::make_unique<Impl>()) {
+  if (drive == Drive::by_caller) return;
+  impl_->thread = std::thread([impl = impl_.get()] { impl->io.run(); });
+}
+
+Network::~Network() {
+  impl_->io.stop();
+  if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+bool Network::poll() { return impl_->io.poll() > 0; }
+
+bool Network::wait(std::chrono::nanoseconds limit) {
+  if (impl_->io.run_one_for(limit) == 0) return false;
+  poll();
+  return true;
+}
+
+void Network::interrupt() {
+  asio::post(impl_->io, [] {});
+}
+
+Result<std::uint16_t> Network::listen(const std::string& host, std::uint16_t port,
+                                      const LinkOptions& options, Greet greet, Arrived arrived) {
+  error_code failed;
+  const auto address = asio::ip::make_address(host, failed);
+  tcp::acceptor& acceptor = impl_->acceptor;
+  WEIR_CHECK(!acceptor.is_open(), "a network listens at one door");
+  if (!failed) acceptor.open(address.is_v6() ? tcp::v6() : tcp::v4(), failed);
+  if (!failed) acceptor.set_option(tcp::acceptor::reuse_address(true), failed);
+  if (!failed) acceptor.bind({address, port}, failed);
+  if (!failed) acceptor.listen(asio::socket_base::max_listen_connections, failed);
+  if (failed) {
+    return Error{ErrorCode::io,
+                 "Cannot listen on " + host + ":" + std::to_string(port) + ": " + failed.message()};
+  }
+  impl_->options = options;
+  impl_->greet = std::move(greet);
+  impl_->arrived = std::move(arrived);
+  const std::uint16_t bound = acceptor.local_endpoint().port();
+  asio::post(impl_->io, [impl = impl_.get()] { impl->accept(); });
+  return bound;
+}
+
+void Network::Impl::accept() {
+  acceptor.async_accept([this](error_code failed, tcp::socket socket) {
+    if (failed == asio::error::operation_aborted) return;
+    if (!failed) at_the_door(std::move(socket));
+    accept();
+  });
+}
+
+void Network::Impl::at_the_door(tcp::socket socket) {
+  error_code failed;
+  const auto peer = socket.remote_endpoint(failed);
+  const std::string who = failed ? "somebody" : peer.address().to_string();
+  if (greeting >= kMostGreeting) {
+    log_warn("network", "closed a connection from " + who + ": too many are about to greet");
+    return;
+  }
+  ++greeting;
+  auto caller = std::make_shared<Greeting>(std::move(socket));
+  caller->limit(kGreeting);
+  const auto refuse = [this, caller, who](const Error& why) {
+    log_warn("network", "refused a connection from " + who + ": " + why.message);
+    // Who is no stranger is told; noise gets no answer.
+    if (why.code != ErrorCode::incompatible) {
+      --greeting;
+      return caller->end_limit();
+    }
+    caller->send(
+        FrameKind::refusal, [&why](std::string& bytes) { bytes += why.message; },
+        [this, caller](const Status&) {
+          --greeting;
+          caller->end_limit();
+        });
+  };
+  caller->read([this, caller, refuse](Result<Hello> theirs) {
+    if (!theirs.ok()) return refuse(theirs.error());
+    const Result<Hello> mine = greet(*theirs);
+    if (!mine.ok()) return refuse(mine.error());
+    caller->send(
+        FrameKind::hello, [&mine](std::string& bytes) { write_hello(bytes, *mine); },
+        [this, caller, theirs = *theirs](const Status& sent) {
+          --greeting;
+          caller->end_limit();
+          if (!sent.ok()) return;
+          arrived(theirs, std::make_unique<Link>(std::make_shared<Link::Connection>(
+                              caller->take_socket(), caller->take_unread(), options, driven())));
+        });
+  });
+}
+
+Result<std::unique_ptr<Link>> Network::connect(const std::string& host, std::uint16_t port,
+                                               const LinkOptions& options, const Hello& mine,
+                                               std::chrono::milliseconds timeout) {
+  const std::string where = host + ":" + std::to_string(port);
+  error_code failed;
+  tcp::resolver resolver(impl_->io);
+  const auto endpoints = resolver.resolve(host, std::to_string(port), failed);
+  if (failed) return unreachable(where, failed.message());
+  const auto call = std::make_shared<Greeting>(tcp::socket(impl_->io));
+  auto answer = std::make_shared<std::promise<Result<Hello>>>();
+  const auto end = [answer, call](Result<Hello> result) {
+    call->end_limit();
+    answer->set_value(std::move(result));
+  };
+  asio::post(impl_->io, [call, end, endpoints, timeout, mine] {
+    call->limit(timeout);
+    asio::async_connect(
+        call->socket(), endpoints, [call, end, mine](error_code refused, const tcp::endpoint&) {
+          if (refused) return end(call->why(refused));
+          call->send(
+              FrameKind::hello, [&mine](std::string& bytes) { write_hello(bytes, mine); },
+              [call, end](const Status& sent) {
+                if (!sent.ok()) return end(sent.error());
+                call->read(end);
+              });
+        });
+  });
+  auto answered = answer->get_future();
+  while (impl_->driven() &&
+         answered.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    wait(timeout);
+  }
+  Result<Hello> theirs = answered.get();
+  Status known = theirs.ok() ? check_hello(mine, *theirs) : Status(theirs.error());
+  if (!known.ok()) {
+    const Error& why = known.error();
+    return Error{why.code, "Cannot connect to " + where + ": " + why.message, why.retryable};
+  }
+  return std::make_unique<Link>(std::make_shared<Link::Connection>(
+      call->take_socket(), call->take_unread(), options, impl_->driven()));
+}
+
+}  // namespace weir::net
