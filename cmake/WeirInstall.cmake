@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS weir EXPORT WeirTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 
-foreach(folder IN LISTS WEIR_LIBRARY_FOLDERS)
+foreach(folder IN LISTS WEIR_PARTS)
   install(DIRECTORY "${folder}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/weir/${folder}"
     FILES_MATCHING PATTERN "*.h")
 endforeach()

@@ -132,34 +132,46 @@ void Graph::check() const {
     }
   }
   for (const GraphStep& step : steps_) {
-    if (step.needs_event_time || step.needs_end) check_event_time(step);
+    if (step.needs_event_time) check_event_time(step);
+    if (step.needs_end) check_end(step);
   }
   check_destinations();
 }
 
-void Graph::check_event_time(const GraphStep& step) const {
+/// `step` and all steps whose records may come to it.
+std::vector<const GraphStep*> Graph::upward_of(const GraphStep& step) const {
   std::set<StepId> seen{step.id};
-  std::vector<StepId> open{step.id};
-  while (!open.empty()) {
-    const GraphStep& above = steps_[open.back()];
-    open.pop_back();
-    if (above.takes_letters) {
-      throw GraphError(step.name, step.place,
-                       step.needs_end
-                           ? "it says its results at the end, and dead letters come behind "
-                             "that too; use .emit = Emit::on_change"
-                           : "it goes by event time, and dead letters have none that "
-                             "goes on; use processing time");
+  std::vector<const GraphStep*> found{&step};
+  for (std::size_t next = 0; next < found.size(); ++next) {
+    for (const GraphEdge& edge : found[next]->inputs) {
+      if (seen.insert(edge.from).second) found.push_back(&steps_[edge.from]);
     }
-    if (step.needs_event_time && above.source && !above.source->event_time) {
+  }
+  return found;
+}
+
+void Graph::check_event_time(const GraphStep& step) const {
+  for (const GraphStep* above : upward_of(step)) {
+    if (above->takes_letters) {
       throw GraphError(step.name, step.place,
-                       "it goes by event time, but the records of source '" + above.name + "' at " +
-                           place_text(above.place) +
+                       "it goes by event time, and dead letters have none that goes on; use "
+                       "processing time");
+    }
+    if (above->source && !above->source->event_time) {
+      throw GraphError(step.name, step.place,
+                       "it goes by event time, but the records of source '" + above->name +
+                           "' at " + place_text(above->place) +
                            " have none; give that source .event_time, such as &Event::time");
     }
-    for (const GraphEdge& edge : above.inputs) {
-      if (seen.insert(edge.from).second) open.push_back(edge.from);
-    }
+  }
+}
+
+void Graph::check_end(const GraphStep& step) const {
+  for (const GraphStep* above : upward_of(step)) {
+    if (!above->takes_letters) continue;
+    throw GraphError(step.name, step.place,
+                     "it says its results at the end, and dead letters come behind that too; use "
+                     ".emit = Emit::on_change");
   }
 }
 

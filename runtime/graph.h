@@ -145,7 +145,9 @@ class Graph {
  private:
   void note_letters(GraphStep& step) const;
   void check_destinations() const;
+  std::vector<const GraphStep*> upward_of(const GraphStep& step) const;
   void check_event_time(const GraphStep& step) const;
+  void check_end(const GraphStep& step) const;
 
   std::vector<GraphStep> steps_;
   std::set<std::string, std::less<>> names_;

@@ -2,6 +2,7 @@
 #include "weir/runtime/job.h"
 
 #include <charconv>
+#include <cmath>
 
 namespace weir {
 namespace {
@@ -27,8 +28,9 @@ std::int64_t to_integer(std::string_view key, const std::string& value) {
 double to_real(std::string_view key, const std::string& value) {
   double number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc() || end != value.data() + value.size())
+  if (error != std::errc() || end != value.data() + value.size() || !std::isfinite(number)) {
     bad_setting(key, value, "a number");
+  }
   return number;
 }
 

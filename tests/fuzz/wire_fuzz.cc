@@ -120,8 +120,7 @@ std::vector<std::string> seeds() {
           seed(net::FrameKind::element, 0, bytes_of(texts)) +
               seed(net::FrameKind::element, 1, bytes_of(numbers)),
           seed(net::FrameKind::element, 0, bytes_of(barrier)),
-          seed(net::FrameKind::credit, 2, "\x80\x01"),
-          seed(net::FrameKind::refusal, 0, "no")};
+          seed(net::FrameKind::credit, 2, "\x80\x01"), seed(net::FrameKind::refusal, 0, "no")};
 }
 
 }  // namespace weir::fuzz
