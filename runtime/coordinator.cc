@@ -9,6 +9,12 @@
 #include "weir/runtime/source_splits.h"
 
 namespace weir {
+namespace {
+
+/// Between two looks at sources that stay together in event time.
+constexpr std::chrono::milliseconds kAlignStill{20}, kAlignMoving{1};
+
+}  // namespace
 
 Coordinator::Coordinator(const Graph& graph, const Plan& plan, JobIdentity identity,
                          CoordinatorOptions options, Environment& env, CheckpointStore& store,
@@ -101,6 +107,7 @@ void Coordinator::wait(std::chrono::milliseconds limit) {
   if (started_ && state_ == State::running) {
     const auto due = protocol_->next_deadline() - env_.clock->steady_now();
     pause = std::clamp<std::chrono::nanoseconds>(due, std::chrono::microseconds(100), pause);
+    if (limits_moved_) pause = std::min<std::chrono::nanoseconds>(pause, kAlignMoving);
   }
   std::unique_lock lock(mutex_);
   wake_.wait_for(lock, pause, [this] { return !inbox_.empty(); });
@@ -172,8 +179,10 @@ void Coordinator::splits_found(StepId id, Result<std::vector<NewSplit>> found) {
 /// Sources of one group wait for the one that lies furthest back in event time.
 void Coordinator::align_sources() {
   const SteadyTime now = env_.clock->steady_now();
-  if (now - last_alignment_ < std::chrono::milliseconds(20)) return;
+  // Soon again while sources move, since each waits for the others' news.
+  if (now - last_alignment_ < (limits_moved_ ? kAlignMoving : kAlignStill)) return;
   last_alignment_ = now;
+  limits_moved_ = false;
   std::map<std::string, std::int64_t> slowest;
   const auto for_each_source = [&](auto&& visit) {
     for (TaskEntry& task : tasks_) {
@@ -194,6 +203,7 @@ void Coordinator::align_sources() {
     auto [sent, first] = event_time_limits_.try_emplace(task.id, limit);
     if (!first && sent->second == limit) return;
     sent->second = limit;
+    limits_moved_ = true;
     task.gateway->limit_event_time(view.step->name, limit);
   });
 }

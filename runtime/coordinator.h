@@ -209,6 +209,7 @@ class Coordinator final : public TaskListener {
   int io_under_way_ = 0;
   bool started_ = false;
   SteadyTime last_alignment_{};
+  bool limits_moved_ = false;                      // of event time, when sources were last aligned
   std::map<TaskId, EventTime> event_time_limits_;  // as last sent
 
   State state_ = State::running;
