@@ -179,7 +179,9 @@ Result<Args> parse_args(const Command& command, const std::vector<std::string>& 
   if (count >= command.min_operands && count <= command.max_operands) return args;
   const std::string usage_line = "weir " + std::string(command.name) + " " + command.operands;
   if (count < command.min_operands) return usage("Something is missing; usage: " + usage_line);
-  return usage("'" + args.operands()[command.max_operands] + "' is too much; usage: " + usage_line);
+  const bool by_option = command.find("state") != nullptr && !args.has("state");
+  return usage("'" + args.operands()[command.max_operands] + "' is too much; usage: " + usage_line +
+               (by_option ? " --state DIR" : ""));
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {

@@ -12,6 +12,25 @@ namespace {
 
 namespace json = boost::json;
 
+/// What a command is about: `DIR [ID]`, or as with the other commands `--state DIR [ID]`.
+struct Target {
+  std::string folder, id = "latest";
+};
+Result<Target> target_of(const Args& args) {
+  std::vector<std::string> words = args.operands();
+  if (const std::string* state = args.value("state")) words.insert(words.begin(), *state);
+  const std::size_t most = args.command().max_operands;
+  if (words.empty() || words.size() > most) {
+    return Error{ErrorCode::invalid_argument,
+                 (words.empty() ? std::string("Something is missing")
+                                : "'" + words.back() + "' is too much") +
+                     "; usage: weir " + args.command().name + " " + args.command().operands};
+  }
+  Target target{words[0]};
+  if (words.size() > 1) target.id = words[1];
+  return target;
+}
+
 std::string notes_of(const CheckpointSummary& c) {
   if (!c.problem.empty()) return "DAMAGED: " + c.problem;
   std::string notes;
@@ -21,7 +40,8 @@ std::string notes_of(const CheckpointSummary& c) {
 }
 
 Result<int> list(const Args& args) {
-  WEIR_ASSIGN(auto folder, StateFolder::open(args.operands()[0]));
+  WEIR_ASSIGN(const Target target, target_of(args));
+  WEIR_ASSIGN(auto folder, StateFolder::open(target.folder));
   const auto checkpoints = folder.store().list();
   Table table({"ID", "COMPLETED", "SIZE", "NOTES"});
   for (const CheckpointSummary& c : checkpoints) {
@@ -118,13 +138,10 @@ void print_manifest(const Manifest& m) {
   table.print();
 }
 
-std::string id_of(const Args& args) {
-  return args.operands().size() > 1 ? args.operands()[1] : "latest";
-}
-
 Result<int> show(const Args& args) {
-  WEIR_ASSIGN(auto folder, StateFolder::open(args.operands()[0]));
-  WEIR_ASSIGN(const Manifest manifest, folder.checkpoint(id_of(args)));
+  WEIR_ASSIGN(const Target target, target_of(args));
+  WEIR_ASSIGN(auto folder, StateFolder::open(target.folder));
+  WEIR_ASSIGN(const Manifest manifest, folder.checkpoint(target.id));
   if (args.has("json")) {
     print_json(manifest_object(manifest));
   } else {
@@ -134,10 +151,11 @@ Result<int> show(const Args& args) {
 }
 
 Result<int> verify(const Args& args) {
-  WEIR_ASSIGN(auto folder, StateFolder::open(args.operands()[0]));
+  WEIR_ASSIGN(const Target target, target_of(args));
+  WEIR_ASSIGN(auto folder, StateFolder::open(target.folder));
   CheckpointId id = 0;
   std::size_t files = 0;
-  WEIR_TRY(folder.read_checkpoint(id_of(args), [&](const Manifest& manifest) {
+  WEIR_TRY(folder.read_checkpoint(target.id, [&](const Manifest& manifest) {
     id = manifest.id;
     files = manifest.files().size();
     return folder.store().verify(manifest);
@@ -152,36 +170,26 @@ Result<int> verify(const Args& args) {
 }
 
 const Option kJson{"json", nullptr, "print JSON, one object a line"};
+const Option kState{"state", "DIR", "the folder, instead of the operand DIR"};
 
 }  // namespace
 
 Command checkpoints_list_command() {
-  return {"checkpoints list",
-          "DIR",
-          1,
-          1,
-          "List the checkpoints in a state folder or savepoint",
-          {kJson},
-          "",
-          list};
+  return {"checkpoints list", "DIR", 0,   1, "List the checkpoints in a state folder or savepoint",
+          {kState, kJson},    "",    list};
 }
 Command checkpoints_show_command() {
-  return {"checkpoints show",
-          "DIR [ID]",
-          1,
-          2,
-          "Show what is in a checkpoint, by default the newest",
-          {kJson},
-          "",
-          show};
+  return {
+      "checkpoints show", "DIR [ID]", 0,   2, "Show what is in a checkpoint, by default the newest",
+      {kState, kJson},    "",         show};
 }
 Command checkpoints_verify_command() {
   return {"checkpoints verify",
           "DIR [ID]",
-          1,
+          0,
           2,
           "Check every byte of a checkpoint, by default the newest",
-          {kJson},
+          {kState, kJson},
           "Exit status 5 when something is damaged, with the file that is.\n",
           verify};
 }

@@ -139,14 +139,14 @@ void Watch::draw(const JobStatus& status) {
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(status.checkpoint_age).count();
   std::string line =
       with_commas(totals.records) + " records, " + with_commas(static_cast<std::uint64_t>(rate)) +
-      "/s  watermark " + time_text(totals.watermark_ms) + "  checkpoint " +
+      "/s  dead letters " + with_commas(totals.dead_letters) + "  checkpoint " +
       (status.last_checkpoint
            ? std::to_string(status.last_checkpoint) + " (" + std::to_string(age) + "s ago)"
            : "-") +
       (status.failed_checkpoints > 0
            ? ", " + std::to_string(status.failed_checkpoints) + " failed since"
            : "") +
-      "  dead letters " + with_commas(totals.dead_letters);
+      "  watermark " + time_text(totals.watermark_ms);
   if (status.restarts > 0) line += "  restarts " + std::to_string(status.restarts);
   std::fprintf(stderr, "\r\033[K%s", line.substr(0, terminal_columns() - 1).c_str());
   std::fflush(stderr);

@@ -2,6 +2,8 @@
 #include "weir/connectors/kafka/shards.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include "weir/base/failpoint.h"
@@ -45,6 +47,31 @@ Status for_each_at_once(const std::set<std::uint32_t>& numbers, Work work) {
   for (std::thread& thread : threads) thread.join();
   return first;
 }
+
+/// Says what is waited for while it lives, once that has taken some seconds.
+class WhenSlow {
+ public:
+  WhenSlow(const std::string& who, const std::string& waits_for)
+      : thread_([this, who, waits_for] {
+          std::unique_lock lock(mutex_);
+          if (over_.wait_for(lock, std::chrono::seconds(3), [this] { return done_; })) return;
+          log_info(who, "waits for " + waits_for);
+        }) {}
+  ~WhenSlow() {
+    {
+      const std::lock_guard lock(mutex_);
+      done_ = true;
+      over_.notify_one();
+    }
+    thread_.join();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable over_;
+  bool done_ = false;
+  std::thread thread_;
+};
 
 std::set<std::uint32_t> numbers_of(const std::map<std::uint32_t, ProgressRecord>& progress) {
   std::set<std::uint32_t> numbers;
@@ -112,6 +139,9 @@ Status Shards::check_not_ahead(const std::map<std::uint32_t, ProgressRecord>& pr
 }
 
 Status Shards::recover(const std::vector<std::string>& blocks, std::uint64_t restored_checkpoint) {
+  const WhenSlow note(options_.to.who,
+                      "Kafka to end the transactions of the run before; it may take as long as "
+                      "their time-out");
   WEIR_ASSIGN(const auto groups, by_shard(blocks));
   // First without disturbing anybody: a zombie that starts anew must not fence its successor.
   WEIR_ASSIGN(Standing standing,

@@ -17,7 +17,8 @@
 //   auto later = h.restore(moment, {.parallelism = 3});
 //
 // The job runs on the classes of production. Records may be of any type that a stream takes.
-// It throws HarnessError when it is used wrongly or when the job fails. docs/testing.md says more.
+// It throws HarnessError when it is used wrongly or when the job fails. docs/testing_a_job.md says
+// more.
 #pragma once
 
 #include <functional>
