@@ -42,10 +42,6 @@ if(WEIR_SANITIZE)
     # The checks that a sanitizer inserts hide from the compiler that a value is set.
     target_compile_options(weir_flags INTERFACE -Wno-maybe-uninitialized)
   endif()
-  if(WEIR_SANITIZE STREQUAL "thread")
-    # The thread sanitizer knows no fences; Asio's own locks order what it hands over.
-    add_compile_definitions(BOOST_ASIO_DISABLE_FENCED_BLOCK)
-  endif()
   # Half the compile time of -O2, and stacks that still read.
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1 -DNDEBUG")
 endif()
