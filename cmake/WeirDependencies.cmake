@@ -13,12 +13,17 @@ find_path(WEIR_XXHASH_INCLUDE xxhash.h REQUIRED)
 find_library(WEIR_XXHASH_LIBRARY xxhash REQUIRED)
 find_path(WEIR_RDKAFKA_INCLUDE librdkafka/rdkafka.h REQUIRED)
 find_library(WEIR_RDKAFKA_LIBRARY rdkafka REQUIRED)
+find_program(WEIR_CAPNP capnp REQUIRED)
+find_path(WEIR_CAPNP_INCLUDE capnp/message.h REQUIRED)
+find_library(WEIR_CAPNP_LIBRARY capnp REQUIRED)
+find_library(WEIR_KJ_LIBRARY kj REQUIRED)
 
 add_library(weir_third_party INTERFACE)
 target_include_directories(weir_third_party SYSTEM INTERFACE
-  ${WEIR_XXHASH_INCLUDE} ${WEIR_RDKAFKA_INCLUDE})
+  ${WEIR_XXHASH_INCLUDE} ${WEIR_RDKAFKA_INCLUDE} ${WEIR_CAPNP_INCLUDE})
 target_link_libraries(weir_third_party INTERFACE
-  ${WEIR_XXHASH_LIBRARY} ${WEIR_RDKAFKA_LIBRARY} Boost::headers Boost::json simdjson::simdjson
+  ${WEIR_XXHASH_LIBRARY} ${WEIR_RDKAFKA_LIBRARY} ${WEIR_CAPNP_LIBRARY} ${WEIR_KJ_LIBRARY}
+  Boost::headers Boost::json simdjson::simdjson
   spdlog::spdlog yaml-cpp zstd::libzstd_shared ZLIB::ZLIB TBB::tbb Threads::Threads
   ${CMAKE_DL_LIBS})
 

@@ -1,6 +1,9 @@
 // Moving elements over a socket; see link.h. All on the network thread unless said otherwise.
 #include "weir/net/connection.h"
 
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <cstring>
@@ -17,6 +20,20 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr std::size_t kReadBytes = 256 << 10;
+
+/// Has the system ask a silent peer whether it is still there, and give up on one that does not
+/// acknowledge (tcp(7)). As hints: where they are not known, the system's own limits hold.
+void limit_silence(asio::ip::tcp::socket& socket, std::chrono::milliseconds silence) {
+  const int fd = socket.native_handle();
+  const auto set = [fd](int level, int option, int value) {
+    static_cast<void>(::setsockopt(fd, level, option, &value, sizeof value));
+  };
+  const int seconds = std::max(1, static_cast<int>(silence.count() / 3000));
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, seconds);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(silence.count()));
+}
 
 std::string address_of(const asio::ip::tcp::socket& socket) {
   error_code failed;
@@ -38,6 +55,7 @@ Link::Connection::Connection(asio::ip::tcp::socket socket, std::string unread, L
       in_end_(in_.size()) {
   error_code ignored;  // a hint: without it lone elements are late
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  limit_silence(socket_, options_.silence);
 }
 
 Channel& Link::Connection::open_out(std::uint32_t channel) {
@@ -59,14 +77,26 @@ Channel& Link::Connection::open_in(std::uint32_t channel,
   return *place->second;
 }
 
-void Link::Connection::start(std::function<void(Error)> on_failure) {
+void Link::Connection::start(std::function<void(Error)> on_failure,
+                             std::function<void(std::string_view)> on_message) {
   on_failure_ = std::move(on_failure);
+  on_message_ = std::move(on_message);
   asio::post(socket_.get_executor(), [self = shared_from_this()] {
     if (self->closed_) return;
     self->started_ = true;
     self->received(0);  // what came behind the greeting
     self->pump();
   });
+}
+
+void Link::Connection::send(std::string_view message) {
+  WEIR_CHECK(message.size() <= options_.max_frame_bytes, "a message is larger than a frame may be");
+  {
+    const std::lock_guard lock(messages_mutex_);
+    append_frame(messages_, FrameKind::message, 0,
+                 [message](std::string& bytes) { bytes.append(message); });
+  }
+  wake();
 }
 
 void Link::Connection::close() {
@@ -110,12 +140,21 @@ void Link::Connection::fail(const std::string& what, ErrorCode code) {
 
 void Link::Connection::pump() {
   woken_.store(false);  // before the rings are looked at: what comes now wakes anew
+  if (closed_) {
+    const std::lock_guard lock(messages_mutex_);
+    messages_.clear();
+  }
   if (!started_ || closed_ || writing_) return;
   if (fill()) write();
 }
 
 /// Gathers what may be sent; false when there is nothing.
 bool Link::Connection::fill() {
+  {
+    const std::lock_guard lock(messages_mutex_);
+    filling_.append(messages_);
+    messages_.clear();
+  }
   for (auto& [channel, in] : ins_) {
     const std::int64_t credit = in->take_credit();
     if (credit == 0) continue;
@@ -229,6 +268,10 @@ Status Link::Connection::on_frame(const Frame& frame) {
       if (out == outs_.end()) return unknown();
       return on_credit(*out->second, frame.body);
     }
+    case FrameKind::message:
+      if (!on_message_) return Error{ErrorCode::corrupt, "a message, which nobody expects"};
+      on_message_(frame.body);
+      return {};
     case FrameKind::hello:
     case FrameKind::refusal:
       break;
@@ -271,9 +314,11 @@ Channel& Link::open_in(std::uint32_t channel,
                        std::function<std::unique_ptr<BatchBase>()> make_batch) {
   return connection_->open_in(channel, std::move(make_batch));
 }
-void Link::start(std::function<void(Error)> on_failure) {
-  connection_->start(std::move(on_failure));
+void Link::start(std::function<void(Error)> on_failure,
+                 std::function<void(std::string_view)> on_message) {
+  connection_->start(std::move(on_failure), std::move(on_message));
 }
+void Link::send(std::string_view message) { connection_->send(message); }
 LinkCounters Link::counters() const { return connection_->counters(); }
 
 }  // namespace weir::net

@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,9 @@ class Link::Connection final : public std::enable_shared_from_this<Connection>, 
 
   Channel& open_out(std::uint32_t channel);
   Channel& open_in(std::uint32_t channel, std::function<std::unique_ptr<BatchBase>()> make_batch);
-  void start(std::function<void(Error)> on_failure);
+  void start(std::function<void(Error)> on_failure,
+             std::function<void(std::string_view)> on_message);
+  void send(std::string_view message);
   /// Closes the socket on the network thread: here, if that is the caller's, or it waits for that.
   void close();
   /// Something is in a ring, or credit is to be given back. Any thread.
@@ -55,12 +58,15 @@ class Link::Connection final : public std::enable_shared_from_this<Connection>, 
   std::size_t turn_ = 0;
   std::map<std::uint32_t, std::unique_ptr<InEnd>> ins_;
   std::function<void(Error)> on_failure_;
+  std::function<void(std::string_view)> on_message_;
 
   std::atomic<bool> woken_{false};
   const bool driven_;  // by the thread that owns the link
   bool started_ = false, writing_ = false, closed_ = false;
   std::string filling_, sending_;
-  std::string in_;  // bytes from `in_begin_` to `in_end_` have come and wait
+  std::mutex messages_mutex_;
+  std::string messages_;  // frames that wait, behind that mutex
+  std::string in_;        // bytes from `in_begin_` to `in_end_` have come and wait
   std::size_t in_begin_ = 0, in_end_ = 0;
   std::atomic<std::uint64_t> bytes_out_{0}, bytes_in_{0}, elements_out_{0}, elements_in_{0};
 };

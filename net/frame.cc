@@ -45,7 +45,7 @@ Result<std::optional<Frame>> take_frame(std::string_view& bytes, std::size_t max
                                          " allowed"};
   }
   if (kind < static_cast<std::uint32_t>(FrameKind::hello) ||
-      kind > static_cast<std::uint32_t>(FrameKind::credit)) {
+      kind > static_cast<std::uint32_t>(FrameKind::message)) {
     return Error{ErrorCode::corrupt, "a frame of unknown kind " + std::to_string(kind)};
   }
   if (bytes.size() < kFrameHeader + length) return std::optional<Frame>();

@@ -20,6 +20,7 @@ enum class FrameKind : std::uint8_t {
   refusal,    ///< instead of a hello: why, as text
   element,    ///< of net/element.h
   credit,     ///< varint bytes that the writer of the channel may send besides
+  message,    ///< whatever the two ends have to say besides their channels
 };
 
 struct Frame {

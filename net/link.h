@@ -10,8 +10,12 @@
 // When a connection breaks, or the other end sends what it should not, the link fails once and for
 // good: nothing of it is tried again, since the attempt that it belongs to must be restarted.
 //
+// Besides, both ends may send each other messages: small, few, in order, ahead of the elements that
+// wait, and without back-pressure.
+//
 // Threads: `open_out`, `open_in` and `start` from one thread; the channels as of runtime/channel.h;
-// the rest is the network thread's. The destructor waits until that has left the link.
+// `send` from any; the rest is the network thread's. The destructor waits until that has left the
+// link.
 #pragma once
 
 #include <chrono>
@@ -19,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "weir/base/result.h"
 #include "weir/runtime/channel.h"
@@ -38,6 +43,8 @@ struct LinkOptions {
   std::size_t max_frame_bytes = 256 << 20;
   /// Elements between a task and the network thread.
   std::size_t ring_elements = 16;
+  /// A connection on which what was sent is not acknowledged for so long is broken.
+  std::chrono::milliseconds silence{10000};
 };
 
 /// For metrics; of one link since it began.
@@ -58,8 +65,13 @@ class Link {
   /// The end that it reads from; `make_batch` makes batches of the channel's type.
   Channel& open_in(std::uint32_t channel, std::function<std::unique_ptr<BatchBase>()> make_batch);
   /// Begins to send and to receive. `on_failure` is called at most once, on the network thread,
-  /// with what happened and the other end's address.
-  void start(std::function<void(Error)> on_failure);
+  /// with what happened and the other end's address; `on_message` there too, for each message, and
+  /// without it messages break the link.
+  void start(std::function<void(Error)> on_failure,
+             std::function<void(std::string_view)> on_message = nullptr);
+  /// Sends a message of at most `max_frame_bytes`, or, when the link has failed, drops it. Before
+  /// `start` it waits for that.
+  void send(std::string_view message);
 
   /// Any thread.
   LinkCounters counters() const;

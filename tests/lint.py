@@ -16,6 +16,7 @@ BELOW = {
     "checkpoint": {"base", "checkpoint"},
     "runtime": {"base", "checkpoint", "runtime"},
     "net": {"base", "checkpoint", "runtime", "net"},
+    "cluster": {"base", "checkpoint", "runtime", "net", "cluster"},
     "operators": {"base", "checkpoint", "runtime", "operators"},
     "connectors": {"base", "checkpoint", "runtime", "connectors"},
 }

@@ -1,0 +1,91 @@
+// What a cluster knows about its jobs, as the leader keeps it in the registry: JSON by description,
+// so that a newer coordinator reads what an older one wrote. Plain values: any thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "weir/base/describe.h"
+#include "weir/base/result.h"
+#include "weir/base/time.h"
+
+namespace weir::cluster {
+
+/// What a user submitted.
+struct JobSpec {
+  std::string name;
+  std::string library;                          ///< file name, for people
+  std::string library_hash;                     ///< its content hash: STORAGE/libraries/HASH.so
+  std::map<std::string, std::string> settings;  ///< --set
+  std::map<std::string, std::string> options;   ///< of `weir run`, by name: {"memory", "4GB"}
+  std::uint32_t parallelism = 1;
+  std::string state_dir;        ///< where checkpoints are kept
+  std::string from = "latest";  ///< where the first attempt begins: as --from of `weir run`
+};
+WEIR_DESCRIBE(JobSpec, name, library, library_hash, settings, options, parallelism, state_dir,
+              from);
+
+/// How a job stands. The last four are for good.
+enum class JobState : std::uint8_t {
+  waiting,   ///< for a worker
+  starting,  ///< processes of an attempt are being started
+  running,
+  restarting,  ///< a pause after a failure
+  stopping,    ///< a last checkpoint has been asked for: to stop, to rescale or to update
+  finished,
+  stopped,
+  cancelled,
+  failed,
+};
+WEIR_DESCRIBE_ENUM(JobState, waiting, starting, running, restarting, stopping, finished, stopped,
+                   cancelled, failed);
+const char* to_string(JobState state);
+/// The job has ended; nothing of it runs, or will.
+constexpr bool is_over(JobState state) { return state >= JobState::finished; }
+
+/// What went wrong with an attempt.
+struct Failure {
+  std::string code;  ///< as to_string(ErrorCode)
+  std::string message;
+  bool retryable = false;
+  std::uint64_t attempt = 0;
+  std::string worker;  ///< on which it happened, if on one
+  EventTime at{};      ///< wall time
+};
+WEIR_DESCRIBE(Failure, code, message, retryable, attempt, worker, at);
+
+/// One process of an attempt.
+struct ProcessPlace {
+  std::string worker;       ///< the worker's id
+  std::uint32_t slots = 1;  ///< how many subtasks of each step it runs, about
+};
+WEIR_DESCRIBE(ProcessPlace, worker, slots);
+
+/// One job. Who writes it: the leader alone, and each write is fenced by its epoch.
+struct JobRecord {
+  std::string id;  ///< "j-" and eight random hexadecimal digits
+  JobSpec spec;
+  JobState state = JobState::waiting;
+  /// Counts all attempts of the job. A number is in the registry before anything starts under it,
+  /// so that no two attempts ever have the same.
+  std::uint64_t attempt = 0;
+  std::vector<ProcessPlace> processes;  ///< of that attempt; process 0 is its master
+  /// What the job becomes once its last checkpoint is there: stopped, or, to rescale or update,
+  /// waiting with `next`.
+  JobState then = JobState::stopped;
+  std::vector<JobSpec> next;  ///< at most one
+  std::uint64_t last_checkpoint = 0;
+  std::uint32_t failures = 0;       ///< in a row without a checkpoint between
+  std::vector<Failure> exceptions;  ///< the newest ten, newest first
+  EventTime submitted_at{}, changed_at{};
+};
+WEIR_DESCRIBE(JobRecord, id, spec, state, attempt, processes, then, next, last_checkpoint, failures,
+              exceptions, submitted_at, changed_at);
+
+std::string to_text(const JobRecord& record);
+/// Error: corrupt, which names `key`.
+Result<JobRecord> parse_record(const std::string& text, const std::string& key);
+
+}  // namespace weir::cluster
