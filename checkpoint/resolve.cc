@@ -54,4 +54,8 @@ Result<std::optional<RestorePoint>> resolve_restore(CheckpointStore& store,
   return std::optional<RestorePoint>(std::move(point));
 }
 
+std::string manifest_path_of(const RestorePoint& point) {
+  return manifest_path(parent_path(point.runs_folder), point.manifest.id);
+}
+
 }  // namespace weir

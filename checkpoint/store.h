@@ -104,6 +104,8 @@ struct RestorePoint {
 };
 Result<std::optional<RestorePoint>> resolve_restore(CheckpointStore& store,
                                                     const std::string& from);
+/// The file of its manifest: a `from` that means this very checkpoint, in whatever store.
+std::string manifest_path_of(const RestorePoint& point);
 
 /// What subtask `index` of `parallelism` must read to own `groups`: for keyed rows, every old
 /// subtask whose range overlaps; each old subtask's runs form one list. A pure function (hazards

@@ -44,7 +44,7 @@ struct LinkOptions {
   /// Elements between a task and the network thread.
   std::size_t ring_elements = 16;
   /// A connection on which what was sent is not acknowledged for so long is broken.
-  std::chrono::milliseconds silence{10000};
+  std::chrono::milliseconds silence{30000};
 };
 
 /// For metrics; of one link since it began.

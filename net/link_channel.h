@@ -63,7 +63,7 @@ class OutEnd final : public Channel {
   /// Tells the writer once of all the room that there is now: it would fill a single place and
   /// wait again.
   void announce_room() {
-    if (std::exchange(taken_, false) && writer_ != nullptr) writer_->wake();
+    if (std::exchange(taken_, false)) wake_writer();
   }
 
   const std::uint32_t id;
@@ -104,7 +104,7 @@ class InEnd final : public Channel {
   }
   /// Tells the reader once of all that has arrived.
   void announce() {
-    if (std::exchange(unannounced_, false) && reader_ != nullptr) reader_->wake();
+    if (std::exchange(unannounced_, false)) wake_reader();
   }
   /// What can be given back now; 0 when it is not worth a frame yet.
   std::int64_t take_credit() {

@@ -10,7 +10,7 @@ class LocalChannel final : public Channel {
 
   bool push(ChannelElement& element) override {
     if (!forward_.push(element)) return false;
-    if (reader_ != nullptr) reader_->wake();
+    wake_reader();
     return true;
   }
   std::unique_ptr<BatchBase> take_recycled() override {
@@ -20,7 +20,7 @@ class LocalChannel final : public Channel {
   }
   bool pop(ChannelElement& element) override {
     if (!forward_.pop(element)) return false;
-    if (writer_ != nullptr) writer_->wake();
+    wake_writer();
     return true;
   }
   void recycle(std::unique_ptr<BatchBase> batch) override {

@@ -48,13 +48,20 @@ class Channel {
   virtual bool pop(ChannelElement& element) = 0;
   /// Reader: gives an emptied batch back.
   virtual void recycle(std::unique_ptr<BatchBase> batch) = 0;
-  /// Whom to wake when an element arrives, and when there is room again. Set before use.
-  void set_reader(Waker* reader) { reader_ = reader; }
-  void set_writer(Waker* writer) { writer_ = writer; }
+  /// Whom to wake when an element arrives, and when there is room again. Set by the thread that
+  /// reads or writes, before it first does; until then nobody is woken.
+  void set_reader(Waker* reader) { reader_.store(reader, std::memory_order_release); }
+  void set_writer(Waker* writer) { writer_.store(writer, std::memory_order_release); }
 
  protected:
-  Waker* reader_ = nullptr;
-  Waker* writer_ = nullptr;
+  void wake_reader() { wake(reader_); }
+  void wake_writer() { wake(writer_); }
+
+ private:
+  static void wake(const std::atomic<Waker*>& whom) {
+    if (Waker* waker = whom.load(std::memory_order_acquire)) waker->wake();
+  }
+  std::atomic<Waker*> reader_{nullptr}, writer_{nullptr};
 };
 
 /// A ring between two threads, or between two tasks of one thread.

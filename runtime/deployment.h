@@ -1,6 +1,6 @@
-// One attempt to run a job in this process: all tasks of a plan, the channels between them, and
-// their coordinator, built and restored but driven by nobody yet. Threads drive it in production
-// (worker.h), a seeded loop does in simulation.
+// One attempt to run a job, in the process of its coordinator: that, and the tasks of a plan that
+// run here (all of them, but in a cluster), built and restored but driven by nobody yet. Threads
+// drive it in production (worker.h), a seeded loop does in simulation.
 #pragma once
 
 #include <functional>
@@ -11,28 +11,19 @@
 #include "weir/runtime/coordinator.h"
 #include "weir/runtime/plan.h"
 #include "weir/runtime/task.h"
+#include "weir/runtime/task_group.h"
 
 namespace weir {
 
 class Job;
 
-struct DeploymentOptions {
+struct DeploymentOptions : TaskGroupOptions {
   CoordinatorOptions coordinator;
-  std::string job_version;
-  std::size_t channel_capacity = 8;  ///< batches
-  Duration batch_timeout{2};
-  /// A state of so many rows in a subtask is restored while the job runs already.
-  std::uint64_t background_restore_rows = 200'000;
-  std::uint64_t memory_bytes = 0;  ///< for all keyed state of this process; 0: no limit
-  bool temporary_state = false;    ///< the state folder ends with the process
-  HeldLocks* locks = nullptr;      ///< of the process, for its sinks; not null
-  /// Makes a channel; tests put one that is full at random moments here.
-  std::function<std::unique_ptr<Channel>(std::size_t capacity)> make_channel = make_local_channel;
-  /// What carries messages to a task, and what from one; tests put something slow in between.
+  bool temporary_state = false;  ///< the state folder ends with the process
+  HeldLocks* locks = nullptr;    ///< of the process, for its sinks; not null
+  /// What carries messages to a task; tests put something slow in between.
   std::function<std::unique_ptr<TaskGateway>(std::unique_ptr<TaskGateway>)> to_task =
       [](std::unique_ptr<TaskGateway> task) { return task; };
-  std::function<TaskListener&(TaskListener&)> to_coordinator =
-      [](TaskListener& coordinator) -> TaskListener& { return coordinator; };
 };
 
 class Deployment {
@@ -46,7 +37,10 @@ class Deployment {
                                                     const RestorePoint* restore);
   ~Deployment();
 
-  const std::vector<std::unique_ptr<Task>>& tasks() const { return tasks_; }
+  /// Those of this process.
+  const std::vector<std::unique_ptr<Task>>& tasks() const { return group_->tasks(); }
+  /// The steps of all tasks, here and elsewhere, with live counters.
+  const std::vector<Task::StepView>& steps() const { return steps_; }
   Coordinator& coordinator() { return *coordinator_; }
   /// Every task has seen the last checkpoint and committed what it made due. Thread-safe; a
   /// moment's truth unless the job has ended.
@@ -64,12 +58,9 @@ class Deployment {
         env_(env),
         store_(store) {}
   Status build(const RestorePoint* restore);
-  void make_tasks();
-  std::uint64_t budget_of_a_state() const;
-  void connect();
   Status prepare_sinks(const RestorePoint* restore);
-  Status restore_all(const RestorePoint& restore);
-  Status restore_step(const RestorePoint& restore, const StepManifest& step);
+  Status tell_splits(const RestorePoint& restore);
+  void add_tasks();
 
   const Graph& graph_;
   const Plan& plan_;
@@ -77,15 +68,11 @@ class Deployment {
   DeploymentOptions options_;
   Environment& env_;
   CheckpointStore& store_;
-  std::vector<std::unique_ptr<Channel>> channels_;
-  std::vector<std::unique_ptr<Task>> tasks_;
-  std::vector<std::vector<Task*>> by_vertex_;
+  std::unique_ptr<TaskGroup> group_;
+  std::vector<RemoteTask*> elsewhere_;
+  std::vector<Task::StepView> steps_;
   std::unique_ptr<Coordinator> coordinator_;
 };
-
-/// All items of a step in a checkpoint, from all its subtasks.
-Result<std::vector<StateItem>> read_items(Storage& storage, const std::string& runs_folder,
-                                          const StepManifest& step);
 
 /// Says whether `manifest` can be restored into `graph`: every step with state is still there
 /// (unless `allow_dropped_state`), with compatible schemas.

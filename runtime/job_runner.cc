@@ -11,6 +11,7 @@
 #include "weir/base/log.h"
 #include "weir/checkpoint/store.h"
 #include "weir/runtime/deployment.h"
+#include "weir/runtime/placement.h"
 #include "weir/runtime/run.h"
 #include "weir/runtime/worker.h"
 
@@ -39,9 +40,10 @@ class TemporaryFolder {
 
 class LocalJobRunner final : public JobRunner {
  public:
-  LocalJobRunner(Job job, RunOptions options)
+  LocalJobRunner(Job job, RunOptions options, const AttemptPart* part)
       : job_(std::move(job)),
         options_(std::move(options)),
+        part_(part),
         clock_(make_system_clock()),
         storage_(make_posix_storage()),
         io_(make_io_pool(std::max(2u, std::thread::hardware_concurrency()))),
@@ -111,6 +113,7 @@ class LocalJobRunner final : public JobRunner {
 
   Job job_;
   RunOptions options_;
+  const AttemptPart* const part_;  // null outside of clusters
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<Storage> storage_;
   std::unique_ptr<IoPool> io_;
@@ -140,7 +143,9 @@ Status LocalJobRunner::open() {
     root = temporary_->path();
   }
   WEIR_ASSIGN(store_, CheckpointStore::open(*storage_, root));
-  WEIR_ASSIGN(lock_, StateLock::acquire(root));
+  if (part_ == nullptr) {
+    WEIR_ASSIGN(lock_, StateLock::acquire(root));
+  }
   identity_.job = job_.name();
   identity_.run_id = random_name();
   identity_.max_parallelism = job_.max_parallelism();
@@ -178,7 +183,7 @@ Status LocalJobRunner::find_restore_point(const std::string& from) {
 
 Status LocalJobRunner::begin_attempt() {
   identity_.attempt_name = random_name();
-  ++identity_.attempt;
+  identity_.attempt = part_ != nullptr ? part_->attempt : identity_.attempt + 1;
   DeploymentOptions options;
   // The clock's nanoseconds do not reach as far as milliseconds.
   constexpr Duration kLongest{std::chrono::hours(24 * 365 * 100)};
@@ -194,12 +199,14 @@ Status LocalJobRunner::begin_attempt() {
   options.memory_bytes = options_.memory_bytes;
   options.temporary_state = temporary_ != nullptr;
   options.locks = &locks_;
+  // What a job that has finished left to commit is all done here.
+  if (part_ != nullptr && !already_finished_) options.placement = part_->placement;
   WEIR_ASSIGN(auto deployment, Deployment::create(job_.graph(), plan_, identity_, options, env_,
                                                   *store_, restore_ ? &*restore_ : nullptr));
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   const unsigned threads =
       options_.threads ? options_.threads : std::min(cores, options_.parallelism);
-  auto worker = std::make_unique<Worker>(threads);
+  auto worker = std::make_unique<Worker>(threads, part_ != nullptr ? part_->driven : nullptr);
   for (const auto& task : deployment->tasks()) worker->add(task.get(), task->setup().subtask);
   {
     const std::lock_guard lock(mutex_);
@@ -228,6 +235,7 @@ void LocalJobRunner::wait_quiescent() {
 
 void LocalJobRunner::end_attempt() {
   if (!deployment_) return;
+  if (part_ != nullptr && part_->placement != nullptr) part_->placement->detach();
   wait_quiescent();
   const std::lock_guard lock(mutex_);
   worker_.reset();
@@ -388,14 +396,12 @@ JobStatus LocalJobRunner::status() const {
     status.checkpoint_age = env_.clock->steady_now() - coordinator.last_completed_at();
     std::tie(status.failed_checkpoints, status.checkpoint_failure) =
         coordinator.failed_checkpoints();
-    for (const auto& task : deployment_->tasks()) {
-      for (const Task::StepView& view : task->steps()) {
-        JobStatus::Step& step = status.steps[view.step->id];
-        for (const auto& [name, value] : view.counters()) step.counters[name] += value;
-        step.watermark_ms = std::min(step.watermark_ms, view.metrics->watermark_ms.load());
-        const std::int64_t lag = view.metrics->lag.load();
-        if (lag >= 0) step.lag = std::max<std::int64_t>(step.lag, 0) + lag;
-      }
+    for (const Task::StepView& view : deployment_->steps()) {
+      JobStatus::Step& step = status.steps[view.step->id];
+      for (const auto& [name, value] : view.counters()) step.counters[name] += value;
+      step.watermark_ms = std::min(step.watermark_ms, view.metrics->watermark_ms.load());
+      const std::int64_t lag = view.metrics->lag.load();
+      if (lag >= 0) step.lag = std::max<std::int64_t>(step.lag, 0) + lag;
     }
   }
   status.restarts = restarts_;
@@ -418,9 +424,10 @@ Status commit_as_it_finished(JobFunction function, LocalJobRunner& runner) {
 
 }  // namespace
 
-Result<std::unique_ptr<JobRunner>> JobRunner::create(JobFunction function, RunOptions options) {
+Result<std::unique_ptr<JobRunner>> JobRunner::create(JobFunction function, RunOptions options,
+                                                     const AttemptPart* part) {
   WEIR_ASSIGN(Job job, build_job(function, options));
-  auto runner = std::make_unique<LocalJobRunner>(std::move(job), std::move(options));
+  auto runner = std::make_unique<LocalJobRunner>(std::move(job), std::move(options), part);
   WEIR_TRY(runner->open());
   if (runner->finished_otherwise()) WEIR_TRY(commit_as_it_finished(function, *runner));
   return std::unique_ptr<JobRunner>(std::move(runner));

@@ -53,6 +53,30 @@ void add_letter_edges(const Graph& graph, Plan& plan) {
 
 }  // namespace
 
+std::vector<PlanChannel> channels_of(const Plan& plan) {
+  std::vector<PlanChannel> channels;
+  for (const PlanEdge& edge : plan.edges) {
+    for (std::uint32_t from = 0; from < plan.vertices[edge.from_vertex].parallelism; ++from) {
+      for (std::uint32_t to = 0; to < plan.vertices[edge.to_vertex].parallelism; ++to) {
+        channels.push_back({static_cast<std::uint32_t>(channels.size()), &edge, from, to});
+      }
+    }
+  }
+  return channels;
+}
+
+std::uint32_t first_task_of(const Plan& plan, std::uint32_t vertex) {
+  std::uint32_t first = 0;
+  for (std::uint32_t i = 0; i < vertex; ++i) first += plan.vertices[i].parallelism;
+  return first;
+}
+
+std::function<std::unique_ptr<BatchBase>()> batch_maker(const Graph& graph, const PlanEdge& edge) {
+  if (edge.letters) return [] { return std::make_unique<Batch<DeadLetter>>(); };
+  if (edge.combined) return graph.step(edge.to).make_combined_batch;
+  return graph.step(edge.from).outputs[edge.edge.port].make_batch;
+}
+
 Plan make_plan(const Graph& graph, std::uint32_t parallelism) {
   Plan plan;
   for (const GraphStep& step : graph.steps()) {

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,6 +36,22 @@ struct Plan {
 
   std::string to_text(const Graph& graph) const;
 };
+
+/// A channel of the plan: from one subtask to another. All processes of an attempt number them
+/// alike, from 0.
+struct PlanChannel {
+  std::uint32_t number = 0;
+  const PlanEdge* edge = nullptr;
+  std::uint32_t from = 0, to = 0;  ///< subtasks of the edge's vertices
+};
+std::vector<PlanChannel> channels_of(const Plan& plan);
+
+/// The number of subtask 0 of a vertex among all tasks, which all processes number alike: by
+/// vertex, then subtask.
+std::uint32_t first_task_of(const Plan& plan, std::uint32_t vertex);
+
+/// Makes the batches that cross `edge`.
+std::function<std::unique_ptr<BatchBase>()> batch_maker(const Graph& graph, const PlanEdge& edge);
 
 /// Plans `graph` with `parallelism` for the steps that do not say their own.
 Plan make_plan(const Graph& graph, std::uint32_t parallelism);

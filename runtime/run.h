@@ -80,13 +80,16 @@ struct RunResult {
   JobStatus status;
 };
 
+struct AttemptPart;
+
 /// A job in this process. `create` builds and checks it, `run` runs it to its end on the calling
 /// thread; the requests may come from any thread while it runs.
 class JobRunner {
  public:
   /// Builds the graph, opens and locks the state folder, finds what to restore and checks that it
-  /// fits.
-  static Result<std::unique_ptr<JobRunner>> create(JobFunction function, RunOptions options);
+  /// fits. `part`, which outlives it, for an attempt of a cluster (runtime/placement.h).
+  static Result<std::unique_ptr<JobRunner>> create(JobFunction function, RunOptions options,
+                                                   const AttemptPart* part = nullptr);
   virtual ~JobRunner() = default;
 
   virtual const Job& job() const = 0;

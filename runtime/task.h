@@ -106,8 +106,9 @@ class Task final : public TaskServices {
   /// Connects output `port` of step `from` to input `input` of step `to`, both in this task.
   void chain(StepId from, std::uint32_t port, StepId to, std::uint32_t input,
              std::shared_ptr<const KeyHasher> hasher);
-  /// Connects output `edge.port` of step `edge.from` to other tasks.
-  void connect_out(const PlanEdge& edge, const GraphStep& to, std::vector<Channel*> targets);
+  /// Connects output `edge.port` of step `edge.from` to other tasks. `make_batch` is of plan.h.
+  void connect_out(const PlanEdge& edge, const GraphStep& to, std::vector<Channel*> targets,
+                   std::function<std::unique_ptr<BatchBase>()> make_batch);
   /// Adds a channel that feeds input `input` of the first operator.
   void connect_in(Channel* channel, std::uint32_t input);
   Status open(bool restored);

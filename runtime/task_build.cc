@@ -93,24 +93,23 @@ void Task::chain(StepId from, std::uint32_t port, StepId to, std::uint32_t input
   node(from).context.outputs[port].connect(receivers_.back().get());
 }
 
-void Task::connect_out(const PlanEdge& edge, const GraphStep& to, std::vector<Channel*> targets) {
+void Task::connect_out(const PlanEdge& edge, const GraphStep& to, std::vector<Channel*> targets,
+                       std::function<std::unique_ptr<BatchBase>()> make_batch) {
   if (edge.letters) {
-    outputs_.push_back(std::make_unique<Partitioner>(
-        edge.edge.exchange, nullptr, setup_.max_parallelism, setup_.subtask, std::move(targets),
-        [] { return std::unique_ptr<BatchBase>(std::make_unique<Batch<DeadLetter>>()); }));
+    outputs_.push_back(std::make_unique<Partitioner>(edge.edge.exchange, nullptr,
+                                                     setup_.max_parallelism, setup_.subtask,
+                                                     std::move(targets), std::move(make_batch)));
     live_outputs_.push_back(letters_out_ = outputs_.back().get());
     return;
   }
   OutputPort& port = node(edge.from).context.outputs[edge.edge.port];
-  const auto& make_batch = edge.combined ? to.make_combined_batch
-                                         : node(edge.from).step->outputs[edge.edge.port].make_batch;
   // Between unlike parallelisms there is no subtask "of the same number".
   const bool spread =
       edge.edge.exchange == Exchange::forward && targets.size() != setup_.parallelism;
   outputs_.push_back(std::make_unique<Partitioner>(
       spread ? Exchange::rebalance : edge.edge.exchange,
       edge.combined ? to.combined_hasher : edge.edge.hasher, setup_.max_parallelism, setup_.subtask,
-      std::move(targets), make_batch));
+      std::move(targets), std::move(make_batch)));
   live_outputs_.push_back(outputs_.back().get());
   if (!edge.combined) {
     port.connect(outputs_.back().get());

@@ -49,6 +49,7 @@ const char* current_task_steps() { return current_steps; }
 
 class Worker::Thread final : public Waker {
  public:
+  explicit Thread(Driven* driven) : driven_(driven) {}
   ~Thread() override { stop(); }
 
   void add(Task* task) {
@@ -75,6 +76,7 @@ class Worker::Thread final : public Waker {
   void wake() override {
     store_load_fence();
     if (!sleeping_.load(std::memory_order_relaxed)) return;
+    if (driven_ != nullptr) return driven_->interrupt();
     const std::lock_guard lock(mutex_);
     woken_ = true;
     condition_.notify_one();
@@ -85,7 +87,8 @@ class Worker::Thread final : public Waker {
     const SignalStack signal_stack;
     int quiet_rounds = 0;
     while (!stopping_.load(std::memory_order_relaxed)) {
-      if (step_all()) {
+      const bool moved = driven_ != nullptr && driven_->poll();
+      if (step_all() || moved) {
         quiet_rounds = 0;
         continue;
       }
@@ -117,23 +120,27 @@ class Worker::Thread final : public Waker {
       if (const auto wish = task->wants_step_in()) pause = std::min(pause, *wish);
     }
     if (pause.count() <= 0) return;
-    {
+    if (driven_ == nullptr) {
       const std::lock_guard lock(mutex_);
       woken_ = false;
     }
     sleeping_.store(true, std::memory_order_relaxed);
     store_load_fence();
-    if (!step_all() && !stopping_.load()) {
-      std::unique_lock lock(mutex_);
-      condition_.wait_for(lock, pause, [this] { return woken_; });
-    }
+    if (!step_all() && !stopping_.load()) doze(pause);
     sleeping_.store(false, std::memory_order_relaxed);
+  }
+
+  void doze(std::chrono::nanoseconds limit) {
+    if (driven_ != nullptr) return driven_->wait(limit);
+    std::unique_lock lock(mutex_);
+    condition_.wait_for(lock, limit, [this] { return woken_; });
   }
 
   struct Share {
     Task* task;         // null when done
     std::string steps;  // their names, for crash handlers
   };
+  Driven* const driven_;  // or null
   std::vector<Share> tasks_;
   std::thread thread_;
   std::atomic<bool> stopping_{false};
@@ -143,8 +150,10 @@ class Worker::Thread final : public Waker {
   bool woken_ = false;
 };
 
-Worker::Worker(unsigned threads) {
-  for (unsigned i = 0; i < threads; ++i) threads_.push_back(std::make_unique<Thread>());
+Worker::Worker(unsigned threads, Driven* driven) {
+  for (unsigned i = 0; i < threads; ++i) {
+    threads_.push_back(std::make_unique<Thread>(i == 0 ? driven : nullptr));
+  }
 }
 Worker::~Worker() { stop(); }
 

@@ -2,6 +2,7 @@
 // anything to do. A task stays on its thread.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -13,10 +14,23 @@ namespace weir {
 /// called in a signal handler.
 const char* current_task_steps();
 
+/// What the first thread of a worker does between tasks, and where it sleeps: a network, for one.
+/// Then what comes in for its tasks need not wake it, which costs more than the bytes.
+class Driven {
+ public:
+  virtual ~Driven() = default;
+  /// Does what can be done at once; true when that was something.
+  virtual bool poll() = 0;
+  /// The same, but sleeps until there is something, for no longer than `limit`.
+  virtual void wait(std::chrono::nanoseconds limit) = 0;
+  /// Ends a `wait`, at once or when it begins. Any thread.
+  virtual void interrupt() = 0;
+};
+
 class Worker {
  public:
-  /// `threads` is at least 1.
-  explicit Worker(unsigned threads);
+  /// `threads` is at least 1. `driven`, which may be null, outlives this.
+  explicit Worker(unsigned threads, Driven* driven = nullptr);
   /// Stops and joins.
   ~Worker();
   Worker(const Worker&) = delete;

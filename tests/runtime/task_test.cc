@@ -79,7 +79,8 @@ class TaskTest : public ::testing::Test {
     }
     output_ = make_local_channel(3);
     const GraphStep& end = *job_.graph().find("end");
-    task_->connect_out({0, 1, sum.id, end.id, end.inputs[0], false}, end, {output_.get()});
+    const PlanEdge edge{0, 1, sum.id, end.id, end.inputs[0], false};
+    task_->connect_out(edge, end, {output_.get()}, batch_maker(job_.graph(), edge));
     EXPECT_TRUE(task_->open(false).ok());
   }
   // Work that was never run must not look as if it were still to come back.
