@@ -53,7 +53,7 @@ struct ProcessReport {
   Address address;  ///< for the other processes of the attempt; from `listening` on
   /// Of a master: how its job stands; `running` until the job ends.
   JobState outcome = JobState::running;
-  std::uint64_t checkpoint = 0;  ///< of a master: the last one completed
+  std::uint64_t checkpoint = 0;  ///< of a master: the last one that its attempt completed, or 0
   std::optional<Error> failure;  ///< of `ended`: why, if not by the coordinator's word
 };
 
@@ -86,7 +86,7 @@ struct Start {
   std::vector<ProcessPlace> processes;  ///< of the whole attempt
   std::string library_path;             ///< in the shared storage
 };
-/// Where all processes of an attempt listen; by number.
+/// Where all processes of an attempt listen; by number. A second one changes nothing.
 struct Peers {
   std::string job;
   std::uint64_t attempt = 0;
@@ -98,8 +98,9 @@ struct Kill {
   std::uint64_t attempt = 0;
 };
 /// A request to a job's master (the grammar is that of the control socket); one Answer follows.
+/// A second request to stop changes nothing.
 struct Ask {
-  std::uint64_t request = 0;
+  std::uint64_t request = 0;  ///< 0: nobody waits for the answer
   ProcessId id;
   std::string json;
 };

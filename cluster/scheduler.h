@@ -5,17 +5,35 @@
 //
 // Rules:
 //   - A job has at most one attempt. Its number is saved before a process starts under it; what
-//     reports under an older number is killed.
+//     reports under an older number, or for a job that is over or unknown, is killed.
 //   - Any process of an attempt that ends, or whose worker is lost, ends the attempt: its other
 //     processes are killed and a new one starts from the newest checkpoint, at once after a lost
 //     worker, else after a pause that doubles with each failure in a row (from 100 ms to 30 s).
-//     What cannot heal by itself, or has failed more often than the job's max-restarts, is failed.
+//     What cannot heal by itself, or has failed more often than the job's max-restarts without a
+//     checkpoint between, is failed. A lost worker is not the job's fault and does not count.
+//   - The processes of an attempt die one after another. That is one failure, and the most telling
+//     report of it is kept, until the next attempt begins: what cannot heal before what can, and
+//     both before a connection to a peer that is gone. When the peer's worker turns out to be lost,
+//     that was it. A process that ended without a failure did so by its master's word, which is
+//     then waited for (kQuietEnd).
+//   - The master's word about the newest attempt counts even after the attempt was given up, as
+//     long as no other has begun.
 //   - Subtasks are spread over all workers in proportion to their slots, the least loaded first;
-//     too few slots are shared. Without any worker a job waits.
-//   - A new leader first waits for workers to say what runs (`adopt_for`); an attempt of which
-//     every process is reported goes on untouched.
+//     too few slots are shared. Without any worker a job waits. What runs is not moved.
+//   - A new leader with jobs that are not over first waits for workers to say what runs: for
+//     `adopt_for`, or until all workers that its records name are there. It starts nothing before,
+//     since it would crowd the first workers to come. An attempt of which every process is reported
+//     goes on untouched; one of which a worker comes without its process, or does not come at all,
+//     fails as if that worker was lost.
+//   - A worker whose connection is gone is lost, and its jobs start elsewhere at once. Only one
+//     that registers again before the leader noticed goes on: what it reports is compared with what
+//     it should run, and what may have been lost on the way (Peers, Ask) is sent again.
 //   - To stop, rescale or update, the master is asked for a last checkpoint; when the attempt fails
-//     meanwhile it is started again and asked again, so that nothing is lost.
+//     meanwhile it is started again and asked again, so that nothing is lost. Between two attempts
+//     such a job is still `stopping`, with no processes.
+//   - The order of orders: for each job its record, if that changed, then what is sent for it.
+//
+// Any one thread at a time.
 #pragma once
 
 #include <chrono>
@@ -29,6 +47,7 @@
 
 #include "weir/base/clock.h"
 #include "weir/cluster/messages.h"
+#include "weir/cluster/placement.h"
 #include "weir/cluster/records.h"
 
 namespace weir::cluster {
@@ -49,13 +68,6 @@ struct Send {
   Message message;  ///< Start, Peers, Kill or Ask
 };
 using Order = std::variant<Save, Send>;
-
-/// A worker as the scheduler knows it.
-struct WorkerView {
-  std::string id, host;
-  std::uint32_t slots = 1;
-  std::uint32_t used = 0;  ///< slots that jobs have been given
-};
 
 class Scheduler {
  public:
@@ -79,10 +91,12 @@ class Scheduler {
   // allow it; nothing has changed then.
   Result<Orders> submit(JobRecord record, SteadyTime now, EventTime wall);
   Result<Orders> cancel(const std::string& job, SteadyTime now, EventTime wall);
-  /// Ends the job after a last checkpoint.
+  /// Ends the job after a last checkpoint; at once when it waits or restarts, where the newest
+  /// checkpoint is as good.
   Result<Orders> stop(const std::string& job, SteadyTime now, EventTime wall);
   /// Goes on with `spec` (another parallelism, another library) after a last checkpoint. A job that
-  /// is over starts anew from its newest checkpoint.
+  /// is over starts anew from its newest checkpoint, or, without one, from where it was to begin.
+  /// Between two attempts the change takes effect at once.
   Result<Orders> change(const std::string& job, JobSpec spec, SteadyTime now, EventTime wall);
 
   // ---- looking
@@ -94,6 +108,96 @@ class Scheduler {
   /// Whom to ask about a job: its master, and the worker on which that runs; nothing when it does
   /// not run.
   std::optional<std::pair<std::string, ProcessId>> master_of(const std::string& job) const;
+
+ private:
+  /// What is known of one process of an attempt.
+  struct Process {
+    std::optional<ProcessPhase> phase;  ///< nothing: not reported
+    Address address;
+    bool has_peers = false;  ///< they have been sent
+  };
+  /// What is known of a job beside its record.
+  struct Run {
+    std::vector<Process> processes;  ///< of its attempt
+    bool adopting = false;           ///< it was started by another leader
+    bool asked = false;              ///< its master has been asked for a last checkpoint
+    SteadyTime due = SteadyTime::max();
+    std::uint64_t highest_attempt = 0;  ///< that anybody reported
+    // Of the last attempt that failed.
+    std::set<std::string> before;       ///< its workers
+    int telling = 0;                    ///< how much its failure says
+    std::uint32_t failures_before = 0;  ///< as if it had not failed
+  };
+  struct Worker {
+    std::string host;
+    std::uint32_t slots = 1;
+  };
+  /// What jobs have been given of a worker, be it there or not.
+  struct Load {
+    std::uint32_t used = 0;
+    std::set<std::string> jobs;
+  };
+  /// What is ordered for one job.
+  struct JobOrders {
+    bool save = false;
+    std::vector<Send> sends;
+  };
+  /// One event, and what it leads to.
+  struct Turn {
+    SteadyTime now;
+    EventTime wall;
+    Orders first = {};  ///< concerns no record
+    std::map<std::string, JobOrders> jobs = {};
+  };
+
+  // Each ends an event (scheduler.cc).
+  Orders finish(Turn& turn);
+  void changed(Turn& turn, JobRecord& record);
+  void send(Turn& turn, const std::string& job, const std::string& worker, Message message);
+  void set_due(const std::string& job, SteadyTime due);
+  void time_is_up(Turn& turn, const std::string& job);
+  void settle_if_all_are_here(SteadyTime now);
+
+  // Attempts (scheduler_attempts.cc).
+  void load(const JobRecord& record);
+  void unload(const JobRecord& record);
+  void start_soon(const std::string& job);
+  void start_ready(Turn& turn);
+  void begin_attempt(Turn& turn, JobRecord& record);
+  void release(Turn& turn, JobRecord& record);
+  void fail(Turn& turn, JobRecord& record, Failure failure, bool lost_worker);
+  void give_up_or_restart(Turn& turn, JobRecord& record, bool lost_worker);
+  void end(Turn& turn, JobRecord& record, JobState state);
+  void go_on_with(Turn& turn, JobRecord& record, JobSpec spec);
+  SteadyTime::duration pause_after(std::uint32_t failures) const;
+
+  // Reports (scheduler_reports.cc).
+  void take(Turn& turn, const std::string& worker, const ProcessReport& report);
+  void take_checkpoint(Turn& turn, JobRecord& record, const ProcessReport& report);
+  void take_phase(Turn& turn, JobRecord& record, const ProcessReport& report);
+  void take_end(Turn& turn, JobRecord& record, const std::string& worker,
+                const ProcessReport& report);
+  void take_late(Turn& turn, JobRecord& record, const std::string& worker,
+                 const ProcessReport& report);
+  bool take_word(Turn& turn, JobRecord& record, const ProcessReport& report);
+  void advance(Turn& turn, JobRecord& record);
+  void send_peers(Turn& turn, const JobRecord& record);
+  void ask_to_stop(Turn& turn, const JobRecord& record);
+  void fail_missing(Turn& turn, const std::string& worker, const std::set<ProcessId>& reported);
+  void explain_by_loss(Turn& turn, const std::string& worker, const Failure& failure);
+
+  Result<JobRecord*> to_change(const std::string& job);
+
+  SchedulerOptions options_;
+  std::map<std::string, JobRecord> records_;
+  std::map<std::string, Run> runs_;  ///< one for each record
+  std::map<std::string, Worker> workers_;
+  std::map<std::string, Load> loads_;
+  std::set<std::pair<SteadyTime, std::string>> due_;  ///< the jobs with a time in Run::due
+  std::set<std::string> ready_;  ///< jobs to start as soon as there is a worker
+  SteadyTime settled_at_;        ///< when a new leader begins to start attempts
+  bool settled_ = false;
+  std::set<std::string> awaited_;  ///< workers that records name and that have not come yet
 };
 
 }  // namespace weir::cluster

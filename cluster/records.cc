@@ -1,0 +1,66 @@
+// See records.h and lenient_json.h.
+#include "weir/cluster/records.h"
+
+#include "weir/base/json.h"
+#include "weir/cluster/lenient_json.h"
+
+namespace weir::cluster {
+namespace lenient_detail {
+
+std::string scalar_text(const JsonValue& json) {
+  std::string text;
+  switch (json.kind) {
+    case JsonValue::Kind::null:
+      return "null";
+    case JsonValue::Kind::boolean:
+      return json.boolean ? "true" : "false";
+    case JsonValue::Kind::number:
+      return json.text;
+    case JsonValue::Kind::string:
+      json_detail::append_string(text, json.text);
+      return text;
+    case JsonValue::Kind::array:
+      return "[]";  // no scalar reads this
+    case JsonValue::Kind::object:
+      return "{}";
+  }
+  return text;
+}
+
+Error inside(const std::string& name, const Error& error) {
+  return {error.code, name + ": " + error.message, error.retryable};
+}
+
+Error wrong_kind(const JsonValue& json, JsonValue::Kind needed) {
+  return {ErrorCode::invalid_argument,
+          std::string(to_string(json.kind)) + " where " + to_string(needed) + " is needed"};
+}
+
+Error unknown_enumerator(const JsonValue& json) {
+  return {ErrorCode::invalid_argument, scalar_text(json) + " is no value that this version knows"};
+}
+
+}  // namespace lenient_detail
+
+const char* to_string(JobState state) {
+  const char* name = enumerator_name(state);
+  return name == nullptr ? "unknown" : name;
+}
+
+std::string to_text(const JobRecord& record) {
+  std::string text;
+  to_json(text, record);
+  return text;
+}
+
+Result<JobRecord> parse_record(const std::string& text, const std::string& key) {
+  JobRecord record;
+  const Status read = read_lenient(text, record);
+  if (read.ok()) return record;
+  return Error{ErrorCode::corrupt, "The record of a job under the key '" + key +
+                                       "' of the registry cannot be read: " + read.error().message +
+                                       " Put it right there, or remove it, and the leader that "
+                                       "starts next goes on without it."};
+}
+
+}  // namespace weir::cluster

@@ -1,0 +1,170 @@
+// Attempts: how they begin and how they end. See scheduler.h.
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "weir/base/check.h"
+#include "weir/cluster/failure_rank.h"
+#include "weir/cluster/scheduler.h"
+
+namespace weir::cluster {
+namespace {
+
+constexpr std::size_t kExceptions = 10;
+constexpr std::uint32_t kMaxRestarts = 10;
+
+std::uint32_t max_restarts(const JobSpec& spec) {
+  const auto option = spec.options.find("max-restarts");
+  std::uint32_t number = kMaxRestarts;
+  if (option == spec.options.end()) return number;
+  const std::string& text = option->second;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && stop == text.data() + text.size() ? number : kMaxRestarts;
+}
+
+}  // namespace
+
+void Scheduler::load(const JobRecord& record) {
+  for (const ProcessPlace& place : record.processes) {
+    Load& load = loads_[place.worker];
+    load.used += place.slots;
+    load.jobs.insert(record.id);
+  }
+}
+
+void Scheduler::unload(const JobRecord& record) {
+  for (const ProcessPlace& place : record.processes) {
+    Load& load = loads_.at(place.worker);
+    load.used -= place.slots;
+    load.jobs.erase(record.id);
+    if (load.jobs.empty() && !workers_.contains(place.worker)) loads_.erase(place.worker);
+  }
+}
+
+void Scheduler::start_soon(const std::string& job) { ready_.insert(job); }
+
+void Scheduler::start_ready(Turn& turn) {
+  if (!settled_ || ready_.empty()) return;
+  std::vector<WorkerView> views = workers();
+  for (const std::string& job : std::exchange(ready_, {})) {
+    JobRecord& record = records_.at(job);
+    WEIR_CHECK(record.processes.empty() && !is_over(record.state),
+               "a job is started that runs or is over");
+    record.processes = place(record.spec.parallelism, views, runs_.at(job).before);
+    if (record.processes.empty()) {
+      ready_.insert(job);
+      if (record.state == JobState::waiting || record.state == JobState::stopping) continue;
+      record.state = JobState::waiting;
+      changed(turn, record);
+      continue;
+    }
+    begin_attempt(turn, record);
+    for (const ProcessPlace& place : record.processes) {
+      const auto view = std::lower_bound(
+          views.begin(), views.end(), place.worker,
+          [](const WorkerView& each, const std::string& id) { return each.id < id; });
+      view->used += place.slots;
+    }
+  }
+}
+
+/// Of a record whose processes have just been placed.
+void Scheduler::begin_attempt(Turn& turn, JobRecord& record) {
+  Run& run = runs_.at(record.id);
+  record.attempt = std::max(record.attempt, run.highest_attempt) + 1;
+  if (record.state != JobState::stopping) record.state = JobState::starting;
+  run.processes.assign(record.processes.size(), {});
+  run.adopting = run.asked = false;
+  run.before.clear();
+  load(record);
+  set_due(record.id, turn.now + options_.start_within);
+  changed(turn, record);
+  Start start;
+  start.id = {record.id, record.attempt, 0};
+  start.spec = record.spec;
+  start.processes = record.processes;
+  start.library_path = options_.libraries + "/" + record.spec.library_hash + ".so";
+  for (const ProcessPlace& place : record.processes) {
+    send(turn, record.id, place.worker, start);
+    ++start.id.process;
+  }
+}
+
+/// The attempt, if there is one, is over: nothing of it may go on.
+void Scheduler::release(Turn& turn, JobRecord& record) {
+  Run& run = runs_.at(record.id);
+  set_due(record.id, SteadyTime::max());
+  ready_.erase(record.id);
+  if (record.processes.empty()) return;
+  unload(record);
+  for (const ProcessPlace& place : record.processes) {
+    run.before.insert(place.worker);
+    send(turn, record.id, place.worker, Kill{record.id, record.attempt});
+  }
+  record.processes.clear();
+  run.processes.clear();
+  run.adopting = run.asked = false;
+  changed(turn, record);
+}
+
+void Scheduler::fail(Turn& turn, JobRecord& record, Failure failure, bool lost_worker) {
+  Run& run = runs_.at(record.id);
+  release(turn, record);
+  run.failures_before = record.failures;
+  run.telling = failure_rank(failure);
+  if (!lost_worker) ++record.failures;
+  failure.attempt = record.attempt;
+  failure.at = turn.wall;
+  record.exceptions.insert(record.exceptions.begin(), std::move(failure));
+  if (record.exceptions.size() > kExceptions) record.exceptions.resize(kExceptions);
+  give_up_or_restart(turn, record, lost_worker);
+}
+
+void Scheduler::give_up_or_restart(Turn& turn, JobRecord& record, bool lost_worker) {
+  Failure& failure = record.exceptions.front();
+  if (!failure.retryable) return end(turn, record, JobState::failed);
+  const std::uint32_t most = max_restarts(record.spec);
+  if (!lost_worker && record.failures > most) {
+    failure.message += " Given up: " + std::to_string(record.failures) +
+                       " failures in a row without a checkpoint between; max-restarts is " +
+                       std::to_string(most) + ".";
+    return end(turn, record, JobState::failed);
+  }
+  if (record.state != JobState::stopping) record.state = JobState::restarting;
+  changed(turn, record);
+  if (lost_worker) {
+    start_soon(record.id);
+  } else {
+    set_due(record.id, turn.now + pause_after(record.failures));
+  }
+}
+
+void Scheduler::end(Turn& turn, JobRecord& record, JobState state) {
+  release(turn, record);
+  record.state = state;
+  record.then = JobState::stopped;
+  record.next.clear();
+  changed(turn, record);
+}
+
+/// Starts anew with `spec`, from where the job is.
+void Scheduler::go_on_with(Turn& turn, JobRecord& record, JobSpec spec) {
+  release(turn, record);
+  spec.from = record.last_checkpoint > 0 ? "latest" : record.spec.from;
+  record.spec = std::move(spec);
+  record.then = JobState::stopped;
+  record.next.clear();
+  record.failures = 0;
+  record.state = JobState::waiting;
+  changed(turn, record);
+  start_soon(record.id);
+}
+
+SteadyTime::duration Scheduler::pause_after(std::uint32_t failures) const {
+  if (failures == 0) return {};
+  std::chrono::milliseconds pause = options_.first_pause;
+  for (std::uint32_t n = 1; n < failures && pause < options_.longest_pause; ++n) pause *= 2;
+  return std::min(pause, options_.longest_pause);
+}
+
+}  // namespace weir::cluster

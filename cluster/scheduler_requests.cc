@@ -1,0 +1,142 @@
+// Requests of users, and looking. See scheduler.h.
+#include <utility>
+
+#include "weir/cluster/scheduler.h"
+
+namespace weir::cluster {
+namespace {
+
+Error no_job(const std::string& text) {
+  return {ErrorCode::not_found, "There is no job '" + text + "'. `weir jobs` lists them."};
+}
+
+Error is_over_already(const JobRecord& record) {
+  return {ErrorCode::invalid_argument,
+          "The job " + record.id + " is over: " + to_string(record.state) + "."};
+}
+
+Status check(const JobSpec& spec) {
+  if (spec.parallelism > 0) return {};
+  return Error{ErrorCode::invalid_argument, "A job needs a parallelism of at least 1."};
+}
+
+Error ambiguous(const std::string& text, const std::vector<std::string>& ids) {
+  constexpr std::size_t kNamed = 10;
+  std::string names;
+  for (std::size_t i = 0; i < ids.size() && i < kNamed; ++i) names += (i ? ", " : "") + ids[i];
+  if (ids.size() > kNamed) names += " and others";
+  return {ErrorCode::invalid_argument, "'" + text + "' may be any of these jobs: " + names +
+                                           ". Say which by its id, or the beginning of it."};
+}
+
+}  // namespace
+
+Result<JobRecord*> Scheduler::to_change(const std::string& job) {
+  const auto found = records_.find(job);
+  if (found == records_.end()) return no_job(job);
+  return &found->second;
+}
+
+Result<Scheduler::Orders> Scheduler::submit(JobRecord record, SteadyTime now, EventTime wall) {
+  WEIR_TRY(check(record.spec));
+  if (record.id.empty() || records_.contains(record.id)) {
+    return Error{ErrorCode::invalid_argument,
+                 "There is a job '" + record.id + "' already. Submit it under another id."};
+  }
+  Turn turn{now, wall};
+  const std::string id = record.id;
+  record.state = JobState::waiting;
+  record.processes.clear();
+  record.submitted_at = wall;
+  runs_[id] = {};
+  changed(turn, records_[id] = std::move(record));
+  start_soon(id);
+  return finish(turn);
+}
+
+Result<Scheduler::Orders> Scheduler::cancel(const std::string& job, SteadyTime now,
+                                            EventTime wall) {
+  WEIR_ASSIGN(JobRecord * record, to_change(job));
+  if (is_over(record->state)) return is_over_already(*record);
+  Turn turn{now, wall};
+  end(turn, *record, JobState::cancelled);
+  return finish(turn);
+}
+
+Result<Scheduler::Orders> Scheduler::stop(const std::string& job, SteadyTime now, EventTime wall) {
+  WEIR_ASSIGN(JobRecord * record, to_change(job));
+  if (is_over(record->state)) return is_over_already(*record);
+  Turn turn{now, wall};
+  if (record->processes.empty() && record->state != JobState::stopping) {
+    end(turn, *record, JobState::stopped);
+    return finish(turn);
+  }
+  record->state = JobState::stopping;
+  record->then = JobState::stopped;
+  record->next.clear();
+  changed(turn, *record);
+  if (!record->processes.empty()) advance(turn, *record);
+  return finish(turn);
+}
+
+Result<Scheduler::Orders> Scheduler::change(const std::string& job, JobSpec spec, SteadyTime now,
+                                            EventTime wall) {
+  WEIR_ASSIGN(JobRecord * record, to_change(job));
+  WEIR_TRY(check(spec));
+  Turn turn{now, wall};
+  if (record->processes.empty()) {
+    go_on_with(turn, *record, std::move(spec));
+    return finish(turn);
+  }
+  record->state = JobState::stopping;
+  record->then = JobState::waiting;
+  record->next.assign(1, std::move(spec));
+  changed(turn, *record);
+  advance(turn, *record);
+  return finish(turn);
+}
+
+// ---- looking ----------------------------------------------------------------------------------
+
+const std::map<std::string, JobRecord>& Scheduler::jobs() const { return records_; }
+
+std::vector<WorkerView> Scheduler::workers() const {
+  std::vector<WorkerView> views;
+  views.reserve(workers_.size());
+  for (const auto& [id, worker] : workers_) {
+    const auto load = loads_.find(id);
+    views.push_back({id, worker.host, worker.slots, load == loads_.end() ? 0 : load->second.used});
+  }
+  return views;
+}
+
+Result<std::string> Scheduler::find(const std::string& text) const {
+  if (records_.contains(text)) return text;
+  std::vector<std::string> named, begun, over;
+  for (const auto& [id, record] : records_) {
+    if (record.spec.name == text) (is_over(record.state) ? over : named).push_back(id);
+    if (!text.empty() && id.starts_with(text)) begun.push_back(id);
+  }
+  for (const auto* ids : {&named, &begun}) {
+    if (ids->size() == 1) return ids->front();
+    if (ids->size() > 1) return ambiguous(text, *ids);
+  }
+  if (!over.empty()) {
+    return Error{ErrorCode::not_found, "All jobs of the name '" + text + "' are over; " +
+                                           over.front() + " is one. Say which by its id."};
+  }
+  return no_job(text);
+}
+
+std::optional<std::pair<std::string, ProcessId>> Scheduler::master_of(
+    const std::string& job) const {
+  const auto found = records_.find(job);
+  if (found == records_.end() || found->second.processes.empty()) return std::nullopt;
+  const JobRecord& record = found->second;
+  const std::string& worker = record.processes[0].worker;
+  const bool runs = runs_.at(job).processes[0].phase == ProcessPhase::running;
+  if (!runs || !workers_.contains(worker)) return std::nullopt;
+  return std::pair{worker, ProcessId{job, record.attempt, 0}};
+}
+
+}  // namespace weir::cluster

@@ -1,0 +1,212 @@
+// Failures, lost workers, pauses and giving up. Rules: cluster/scheduler.h.
+#include "tests/cluster/scheduler_fixture.h"
+
+namespace weir::cluster {
+namespace {
+
+constexpr const char* kGone = "The connection to process 1 is gone: end of file";
+
+class SchedulerFailure : public ::testing::Test {
+ protected:
+  void SetUp() override { begin(); }
+  void begin(const std::string& max_restarts = "") {
+    play = Play();
+    play.join("a");
+    play.join("b");
+    JobSpec spec = Play::spec(4);
+    if (!max_restarts.empty()) spec.options["max-restarts"] = max_restarts;
+    play.submit("j-1", spec);
+    play.run();
+  }
+  Play play;
+};
+
+TEST_F(SchedulerFailure, KillsTheOthersPausesAndStartsAgain) {
+  EXPECT_THAT(play.report("b", play.ended(1, "out of memory")),
+              ElementsAre("save j-1 restarting 1 []", "kill a j-1/1", "kill b j-1/1"));
+  EXPECT_EQ(play.record().failures, 1u);
+  const Failure& failure = play.record().exceptions.at(0);
+  EXPECT_EQ(failure.message, "out of memory");
+  EXPECT_EQ(failure.code, "io");
+  EXPECT_EQ(failure.worker, "b");
+  EXPECT_EQ(failure.attempt, 1u);
+  EXPECT_EQ(failure.at, play.wall);
+  EXPECT_FALSE(play.scheduler->master_of("j-1"));
+  EXPECT_THAT(play.wait(99ms), IsEmpty());
+  EXPECT_THAT(play.wait(1ms),
+              ElementsAre("save j-1 starting 2 [a:2 b:2]", "start a j-1/2/0", "start b j-1/2/1"));
+}
+
+TEST_F(SchedulerFailure, ALostWorkerIsReplacedAtOnce) {
+  play.join("c");
+  EXPECT_THAT(play.lose("b"), ElementsAre("save j-1 starting 2 [a:2 c:2]", "kill a j-1/1",
+                                          "start a j-1/2/0", "start c j-1/2/1"));
+  EXPECT_EQ(play.record().failures, 0u) << "it is not the job's fault";
+  EXPECT_THAT(play.record().exceptions.at(0).message,
+              HasSubstr("The worker b is lost: Its connection is closed."));
+  EXPECT_THAT(play.lose("b"), IsEmpty());
+}
+
+TEST_F(SchedulerFailure, WithoutAnyWorkerTheJobWaits) {
+  play.lose("b");
+  EXPECT_THAT(play.lose("a"), ElementsAre("save j-1 waiting 2 []"));
+  EXPECT_THAT(play.wait(1h), IsEmpty());
+  ProcessReport old = play.at(ProcessPhase::running, 1);
+  old.id.attempt = 1;
+  EXPECT_THAT(play.join("b", 2, {old}),
+              ElementsAre("kill b j-1/1", "save j-1 starting 3 [b:4]", "start b j-1/3/0"));
+}
+
+TEST_F(SchedulerFailure, SeveralReportsOfOneAttemptCountOnce) {
+  play.report("a", play.ended(0, kGone));
+  EXPECT_THAT(play.report("b", play.ended(1, "out of memory")),
+              ElementsAre("save j-1 restarting 1 []"));
+  EXPECT_EQ(play.record().failures, 1u);
+  ASSERT_EQ(play.record().exceptions.size(), 1u);
+  EXPECT_EQ(play.record().exceptions[0].message, "out of memory");
+  EXPECT_EQ(play.record().exceptions[0].worker, "b");
+  EXPECT_THAT(play.report("a", play.ended(0, kGone)), IsEmpty());
+  EXPECT_THAT(play.report("a", play.ended(0, "disk full")), IsEmpty()) << "the first of a rank";
+}
+
+TEST_F(SchedulerFailure, WhatCannotHealFailsTheJob) {
+  EXPECT_THAT(play.report("b", play.ended(1, "the library is of another build", false)),
+              ElementsAre("save j-1 failed 1 []", "kill a j-1/1", "kill b j-1/1"));
+  EXPECT_THAT(play.wait(1h), IsEmpty());
+}
+
+TEST_F(SchedulerFailure, WhatCannotHealFailsTheJobAlsoWhenItIsToldLater) {
+  play.report("a", play.ended(0, kGone));
+  EXPECT_THAT(play.report("b", play.ended(1, "a function threw", false)),
+              ElementsAre("save j-1 failed 1 []"));
+  EXPECT_EQ(play.record().exceptions[0].message, "a function threw");
+  EXPECT_THAT(play.wait(1h), IsEmpty());
+}
+
+TEST_F(SchedulerFailure, ButNotWhenAnotherAttemptHasBegun) {
+  const ProcessReport late = play.ended(1, "a function threw", false);
+  play.report("a", play.ended(0, kGone));
+  play.wait(100ms);
+  EXPECT_THAT(play.report("b", late), IsEmpty());
+  EXPECT_EQ(play.record().state, JobState::starting);
+}
+
+TEST_F(SchedulerFailure, AFinishThatComesAfterItsEchoCounts) {
+  play.report("b", play.ended(1, kGone));
+  EXPECT_THAT(play.report("a", play.word(JobState::finished)),
+              ElementsAre("save j-1 finished 1 []"));
+  EXPECT_THAT(play.record().exceptions, IsEmpty());
+  EXPECT_THAT(play.wait(1h), IsEmpty());
+}
+
+TEST_F(SchedulerFailure, AnEchoBeforeTheLossOfItsWorkerIsThatLoss) {
+  play.report("a", play.ended(0, kGone));
+  EXPECT_EQ(play.record().failures, 1u);
+  EXPECT_THAT(play.lose("b"), ElementsAre("save j-1 starting 2 [a:4]", "start a j-1/2/0"));
+  EXPECT_EQ(play.record().failures, 0u);
+  ASSERT_EQ(play.record().exceptions.size(), 1u);
+  EXPECT_THAT(play.record().exceptions[0].message, HasSubstr("worker b is lost"));
+  EXPECT_EQ(play.record().exceptions[0].attempt, 1u);
+}
+
+TEST_F(SchedulerFailure, ALossBesideAnotherFailureDoesNotShortenThePause) {
+  play.report("a", play.ended(0, "out of memory"));
+  EXPECT_THAT(play.lose("b"), IsEmpty());
+  EXPECT_EQ(play.record().failures, 1u);
+  EXPECT_THAT(play.wait(100ms), ElementsAre("save j-1 starting 2 [a:4]", "start a j-1/2/0"));
+}
+
+TEST_F(SchedulerFailure, PausesDoubleUpToTheLongest) {
+  begin("100");
+  Lines pauses;
+  for (int i = 0; i < 11; ++i) {
+    play.report("a", play.ended(0, "out of memory"));
+    pauses.push_back(std::to_string(play.idle().count()));
+    play.wait(play.idle());
+  }
+  EXPECT_THAT(pauses, ElementsAre("100", "200", "400", "800", "1600", "3200", "6400", "12800",
+                                  "25600", "30000", "30000"));
+  EXPECT_EQ(play.record().exceptions.size(), 10u);
+  EXPECT_EQ(play.record().exceptions[0].attempt, 11u) << "the newest first";
+}
+
+TEST_F(SchedulerFailure, GivesUpAfterMaxRestarts) {
+  for (const auto& [option, restarts] : std::map<std::string, std::uint32_t>{
+           {"", 10}, {"0", 0}, {"3", 3}, {"many", 10}, {"-1", 10}}) {
+    begin(option);
+    for (std::uint32_t i = 0; i < restarts; ++i) {
+      play.report("a", play.ended(0, "out of memory"));
+      ASSERT_EQ(play.record().state, JobState::restarting) << option << " " << i;
+      play.wait(30s);
+    }
+    play.report("a", play.ended(0, "out of memory"));
+    EXPECT_EQ(play.record().state, JobState::failed) << option;
+    EXPECT_THAT(play.record().exceptions[0].message, HasSubstr("out of memory Given up")) << option;
+    EXPECT_THAT(play.wait(1h), IsEmpty());
+  }
+}
+
+TEST_F(SchedulerFailure, OnlyACheckpointOfTheAttemptResetsTheCount) {
+  begin("1");
+  EXPECT_THAT(play.report("a", play.checkpoint(5)), IsEmpty()) << "not worth a write";
+  play.report("a", play.ended(0, "out of memory"));
+  ProcessReport late = play.checkpoint(6);
+  EXPECT_THAT(play.report("a", late), ElementsAre("kill a j-1/1"));
+  EXPECT_EQ(play.record().failures, 1u) << "that attempt has failed all the same";
+  EXPECT_EQ(play.record().last_checkpoint, 6u);
+  play.wait(100ms);
+  play.run();
+  EXPECT_EQ(play.record().failures, 1u) << "running alone is no progress";
+  EXPECT_THAT(play.report("a", play.checkpoint(6)), IsEmpty()) << "where it began is none, either";
+  EXPECT_EQ(play.record().failures, 1u);
+  EXPECT_THAT(play.report("a", play.checkpoint(7)), ElementsAre("save j-1 running 2 [a:2 b:2]"));
+  EXPECT_EQ(play.saved.at("j-1").failures, 0u);
+  play.report("a", play.ended(0, "out of memory"));
+  EXPECT_EQ(play.record().state, JobState::restarting);
+}
+
+TEST_F(SchedulerFailure, LostWorkersDoNotUseUpTheRestarts) {
+  begin("0");
+  for (int i = 0; i < 20; ++i) {
+    play.join("c");
+    play.lose("b");
+    play.join("b");
+    play.lose("c");
+  }
+  EXPECT_EQ(play.record().state, JobState::starting);
+}
+
+TEST_F(SchedulerFailure, AnAttemptThatDoesNotRunInTimeHasFailed) {
+  Play slow;
+  slow.join("a");
+  slow.join("b");
+  slow.submit();
+  slow.report("a", slow.at(ProcessPhase::listening, 0));
+  EXPECT_THAT(slow.wait(59s), IsEmpty());
+  EXPECT_EQ(slow.idle(), 1s);
+  EXPECT_THAT(slow.wait(1s),
+              ElementsAre("save j-1 restarting 1 []", "kill a j-1/1", "kill b j-1/1"));
+  EXPECT_THAT(slow.record().exceptions[0].message, HasSubstr("on a, b"));
+  EXPECT_THAT(play.wait(1h), IsEmpty()) << "one that runs has all the time";
+}
+
+TEST_F(SchedulerFailure, ARestartBeginsWhereTheJobWasToBeginUntilThereIsACheckpoint) {
+  Play fresh;
+  fresh.join("a");
+  JobSpec spec = Play::spec(1);
+  spec.from = "/savepoints/7";
+  fresh.submit("j-1", spec);
+  fresh.run();
+  fresh.report("a", fresh.ended(0, "out of memory"));
+  fresh.wait(100ms);
+  EXPECT_EQ(fresh.record().spec.from, "/savepoints/7");
+  fresh.run();
+  fresh.report("a", fresh.checkpoint(1));
+  EXPECT_EQ(fresh.saved.at("j-1").spec.from, "latest") << "and a new leader knows";
+  fresh.report("a", fresh.ended(0, "out of memory"));
+  fresh.wait(100ms);
+  EXPECT_EQ(std::get<Start>(std::get<Send>(fresh.orders[1]).message).spec.from, "latest");
+}
+
+}  // namespace
+}  // namespace weir::cluster

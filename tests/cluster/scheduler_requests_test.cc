@@ -1,0 +1,197 @@
+// What users ask for. Rules: cluster/scheduler.h.
+#include "tests/cluster/scheduler_fixture.h"
+
+namespace weir::cluster {
+namespace {
+
+using enum ProcessPhase;
+
+constexpr const char* kAsked = "ask a j-1/1/0 {\"request\":\"stop\"}";
+constexpr const char* kAskedAgain = "ask a j-1/2/0 {\"request\":\"stop\"}";
+
+class SchedulerRequests : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    play.join("a");
+    play.join("b");
+    play.submit();
+  }
+  Lines fail() { return play.report("b", play.ended(1, "out of memory")); }
+  Play play;
+};
+
+TEST_F(SchedulerRequests, WhatCannotBeChangesNothing) {
+  EXPECT_THAT(play.submit(), ElementsAre("error invalid_argument")) << "the id is taken";
+  EXPECT_THAT(play.submit("j-2", 0), ElementsAre("error invalid_argument"));
+  EXPECT_THAT(play.submit("", 1), ElementsAre("error invalid_argument"));
+  EXPECT_THAT(play.change(0), ElementsAre("error invalid_argument"));
+  EXPECT_THAT(play.stop("j-2"), ElementsAre("error not_found"));
+  EXPECT_THAT(play.cancel("j-2"), ElementsAre("error not_found"));
+  EXPECT_THAT(play.change(1, "j-2"), ElementsAre("error not_found"));
+  EXPECT_EQ(play.scheduler->jobs().size(), 1u);
+  EXPECT_EQ(play.record().state, JobState::starting);
+  play.cancel();
+  EXPECT_THAT(play.cancel(), ElementsAre("error invalid_argument"));
+  EXPECT_THAT(play.stop(), ElementsAre("error invalid_argument"));
+  EXPECT_EQ(play.record().state, JobState::cancelled);
+}
+
+TEST_F(SchedulerRequests, CancelKills) {
+  EXPECT_THAT(play.cancel(),
+              ElementsAre("save j-1 cancelled 1 []", "kill a j-1/1", "kill b j-1/1"));
+  EXPECT_THAT(play.wait(1h), IsEmpty());
+  EXPECT_THAT(play.report("a", play.word(JobState::finished)), IsEmpty()) << "too late";
+  EXPECT_EQ(play.record().state, JobState::cancelled);
+}
+
+TEST_F(SchedulerRequests, CancelTakesEffectAtOnceBetweenAttempts) {
+  fail();
+  EXPECT_THAT(play.cancel(), ElementsAre("save j-1 cancelled 1 []"));
+  EXPECT_THAT(play.wait(1h), IsEmpty());
+}
+
+TEST_F(SchedulerRequests, StopAsksForALastCheckpoint) {
+  play.run();
+  EXPECT_THAT(play.stop(), ElementsAre("save j-1 stopping 1 [a:2 b:2]", kAsked));
+  EXPECT_EQ(std::get<Ask>(std::get<Send>(play.orders[1]).message).request, 0u);
+  EXPECT_THAT(play.stop(), ElementsAre("save j-1 stopping 1 [a:2 b:2]")) << "it has been asked";
+  EXPECT_THAT(play.wait(1h), IsEmpty()) << "a last checkpoint may take its time";
+  EXPECT_THAT(play.report("a", play.word(JobState::stopped)),
+              ElementsAre("save j-1 stopped 1 []", "kill a j-1/1", "kill b j-1/1"));
+}
+
+TEST_F(SchedulerRequests, AJobThatStartsIsAskedOnceItRuns) {
+  EXPECT_THAT(play.stop(), ElementsAre("save j-1 stopping 1 [a:2 b:2]"));
+  EXPECT_THAT(play.all(listening), ElementsAre("peers a j-1/1", "peers b j-1/1"));
+  EXPECT_THAT(play.all(running), ElementsAre(kAsked)) << "and is not running before the world";
+  EXPECT_EQ(play.record().state, JobState::stopping);
+}
+
+TEST_F(SchedulerRequests, AnAttemptThatFailsWhileItStopsIsAskedAgain) {
+  play.run();
+  play.stop();
+  EXPECT_THAT(fail(), ElementsAre("save j-1 stopping 1 []", "kill a j-1/1", "kill b j-1/1"));
+  EXPECT_THAT(play.stop(), ElementsAre("save j-1 stopping 1 []")) << "there is more to save";
+  EXPECT_THAT(play.wait(100ms),
+              ElementsAre("save j-1 stopping 2 [a:2 b:2]", "start a j-1/2/0", "start b j-1/2/1"));
+  play.all(listening);
+  EXPECT_THAT(play.all(running), ElementsAre(kAskedAgain));
+}
+
+TEST_F(SchedulerRequests, AJobThatStopsAndHasNoWorkerGoesOnStopping) {
+  play.run();
+  play.stop();
+  play.lose("b");
+  EXPECT_THAT(play.lose("a"), ElementsAre("save j-1 stopping 2 []"));
+  EXPECT_THAT(play.join("c"), ElementsAre("save j-1 stopping 3 [c:4]", "start c j-1/3/0"));
+}
+
+TEST_F(SchedulerRequests, AJobThatStopsCanFinishOrFail) {
+  play.run();
+  play.change(2);
+  EXPECT_THAT(play.report("a", play.word(JobState::finished)),
+              ElementsAre("save j-1 finished 1 []", "kill a j-1/1", "kill b j-1/1"));
+  play.submit("j-2", 2);
+  play.run("j-2");
+  play.change(1, "j-2");
+  ProcessReport bad = play.at(ended, 0, "j-2");
+  bad.failure = Error{ErrorCode::user_code, "a function threw", false};
+  EXPECT_THAT(play.report("a", bad),
+              ElementsAre("save j-2 failed 1 []", "kill a j-2/1", "kill b j-2/1"));
+}
+
+TEST_F(SchedulerRequests, StopTakesEffectAtOnceBetweenAttempts) {
+  fail();
+  EXPECT_THAT(play.stop(), ElementsAre("save j-1 stopped 1 []"));
+  EXPECT_THAT(play.wait(1h), IsEmpty());
+  Play empty;
+  empty.submit();
+  EXPECT_THAT(empty.stop(), ElementsAre("save j-1 stopped 0 []"));
+  EXPECT_THAT(empty.join("a"), IsEmpty());
+}
+
+TEST_F(SchedulerRequests, ChangeGoesOnWithTheNewSpecAfterALastCheckpoint) {
+  play.run();
+  EXPECT_THAT(play.change(2), ElementsAre("save j-1 stopping 1 [a:2 b:2] -> waiting", kAsked));
+  EXPECT_EQ(play.record().spec.parallelism, 4u);
+  EXPECT_THAT(play.report("a", play.word(JobState::stopped)),
+              ElementsAre("save j-1 starting 2 [a:1 b:1]", "kill a j-1/1", "kill b j-1/1",
+                          "start a j-1/2/0", "start b j-1/2/1"));
+  EXPECT_EQ(play.record().spec.from, "latest");
+  EXPECT_EQ(play.record().then, JobState::stopped) << "the next stop is one";
+  play.run();
+  play.stop();
+  play.report("a", play.word(JobState::stopped));
+  EXPECT_EQ(play.record().state, JobState::stopped);
+}
+
+TEST_F(SchedulerRequests, ChangeTakesUpTheCheckpointThatWasAskedForWhereverItBegan) {
+  Play savepoint;
+  savepoint.join("a");
+  JobSpec spec = Play::spec(1);
+  spec.from = "/savepoints/7";
+  savepoint.submit("j-1", spec);
+  savepoint.run();
+  savepoint.change(2);
+  savepoint.report("a", savepoint.word(JobState::stopped));
+  EXPECT_EQ(savepoint.record().spec.from, "latest");
+}
+
+TEST_F(SchedulerRequests, TheLastOfStopAndChangeCounts) {
+  play.run();
+  play.change(2);
+  EXPECT_THAT(play.change(3), ElementsAre("save j-1 stopping 1 [a:2 b:2] -> waiting"));
+  EXPECT_EQ(play.record().next.at(0).parallelism, 3u);
+  EXPECT_THAT(play.stop(), ElementsAre("save j-1 stopping 1 [a:2 b:2]"));
+  play.report("a", play.word(JobState::stopped));
+  EXPECT_EQ(play.record().state, JobState::stopped);
+  EXPECT_EQ(play.record().spec.parallelism, 4u);
+}
+
+TEST_F(SchedulerRequests, AnUnaskedStopIsAStop) {
+  play.run();
+  EXPECT_THAT(play.report("a", play.word(JobState::stopped)),
+              ElementsAre("save j-1 stopped 1 []", "kill a j-1/1", "kill b j-1/1"));
+}
+
+TEST_F(SchedulerRequests, ChangeTakesEffectAtOnceBetweenAttempts) {
+  fail();
+  fail();
+  EXPECT_THAT(play.change(1), ElementsAre("save j-1 starting 2 [a:1]", "start a j-1/2/0"));
+  EXPECT_EQ(play.record().failures, 0u) << "what failed was another job, as it were";
+  EXPECT_THAT(play.wait(10s), IsEmpty()) << "the pause is over";
+}
+
+TEST_F(SchedulerRequests, ChangeBetweenTheAttemptsOfAJobThatStopsTakesEffectAtOnce) {
+  play.run();
+  play.change(2);
+  fail();
+  EXPECT_THAT(play.change(3),
+              ElementsAre("save j-1 starting 2 [a:2 b:1]", "start a j-1/2/0", "start b j-1/2/1"));
+  EXPECT_THAT(play.record().next, IsEmpty());
+}
+
+TEST_F(SchedulerRequests, AJobThatIsOverStartsAnewByAChange) {
+  play.run();
+  play.report("a", play.checkpoint(4));
+  play.report("b", play.ended(1, "a function threw", false));
+  ASSERT_EQ(play.record().state, JobState::failed);
+  EXPECT_THAT(play.change(2),
+              ElementsAre("save j-1 starting 2 [a:1 b:1]", "start a j-1/2/0", "start b j-1/2/1"));
+  EXPECT_EQ(play.record().spec.from, "latest");
+  EXPECT_EQ(play.record().exceptions.size(), 1u) << "what happened is still to be seen";
+}
+
+TEST_F(SchedulerRequests, AJobThatNeverGotToACheckpointStartsAnewFromItsSavepoint) {
+  Play savepoint;
+  savepoint.join("a");
+  JobSpec spec = Play::spec(1);
+  spec.from = "/savepoints/7";
+  savepoint.submit("j-1", spec);
+  savepoint.report("a", savepoint.ended(0, "the library lacks a step", false));
+  savepoint.change(1);
+  EXPECT_EQ(savepoint.record().spec.from, "/savepoints/7");
+}
+
+}  // namespace
+}  // namespace weir::cluster
