@@ -117,7 +117,8 @@ using Message = std::variant<Register, Heartbeat, ProcessReport, Answer, Welcome
                              Kill, Ask, Assignment>;
 
 std::string encode(const Message& message);
-/// Error: corrupt. Reads no more than 64 MiB out of `bytes`, nested no deeper than 16.
+/// Errors: corrupt; incompatible for a kind of message that this version does not know yet. Takes
+/// no more than 64 MiB, nested no deeper than 16.
 Result<Message> decode(std::string_view bytes);
 
 }  // namespace weir::cluster
