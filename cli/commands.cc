@@ -26,6 +26,12 @@ const std::vector<Command>& all_commands() {
 }
 
 const Command* find_command(const std::vector<std::string>& words, std::size_t& taken) {
+  // Not for people, so not in the table.
+  static const Command job_process = job_process_command();
+  if (!words.empty() && words[0] == job_process.name) {
+    taken = 1;
+    return &job_process;
+  }
   for (const Command& command : all_commands()) {
     const std::string name = command.name;
     const std::size_t space = name.find(' ');

@@ -11,7 +11,7 @@ namespace weir::cli {
 const std::vector<Command>& all_commands();
 
 /// The command that the first words of `words` name, and how many words that took; null when there
-/// is none.
+/// is none. Knows one more than the table: that by which workers start processes of jobs.
 const Command* find_command(const std::vector<std::string>& words, std::size_t& taken);
 
 Command run_command();
@@ -30,5 +30,6 @@ Command dlq_replay_command();
 Command dlq_drop_command();
 Command generate_command();
 Command completion_command();
+Command job_process_command();
 
 }  // namespace weir::cli
