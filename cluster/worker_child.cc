@@ -1,0 +1,144 @@
+// Starting and ending child processes; see worker_child.h.
+#include "weir/cluster/worker_child.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace weir::cluster {
+namespace {
+
+/// Null-terminated, as execve(2) takes them; `texts` must outlive it.
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> all;
+  for (const std::string& text : texts) all.push_back(const_cast<char*>(text.c_str()));
+  all.push_back(nullptr);
+  return all;
+}
+
+std::vector<std::string> environment_with(
+    const std::vector<std::pair<std::string, std::string>>& changes) {
+  std::vector<std::string> all;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const auto changed = [&](const auto& change) { return text.starts_with(change.first + "="); };
+    if (std::none_of(changes.begin(), changes.end(), changed)) all.push_back(text);
+  }
+  for (const auto& [name, value] : changes) {
+    if (!value.empty()) all.push_back(name + "=" + value);
+  }
+  return all;
+}
+
+struct Prepared {
+  const char* program;
+  char** arguments;
+  char** environment;
+  int input, output, failure;
+  pid_t parent;
+};
+
+/// In the child: other threads of the parent may have held any lock, so only what signal-safety(7)
+/// allows. Ends with the number of the error in `failure`.
+[[noreturn]] void become(const Prepared& to) {
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD}) ::signal(signal, SIG_DFL);
+  ::setpgid(0, 0);
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::dup2(to.input, STDIN_FILENO) >= 0 &&
+      ::dup2(to.output, STDOUT_FILENO) >= 0 && ::dup2(to.output, STDERR_FILENO) >= 0 &&
+      ::close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0) {
+    // A parent that died before prctl() sent no signal.
+    if (::getppid() != to.parent) ::_exit(127);
+    ::execve(to.program, to.arguments, to.environment);
+  }
+  const int error = errno;
+  static_cast<void>(!::write(to.failure, &error, sizeof error));
+  ::_exit(127);
+}
+
+/// What the child says before it is another program: the number of an error, or 0.
+int error_from(int fd) {
+  int error = 0;
+  ssize_t n = 0;
+  do n = ::read(fd, &error, sizeof error);
+  while (n < 0 && errno == EINTR);
+  return n == sizeof error ? error : 0;
+}
+
+Error cannot_start(const std::string& program, int error) {
+  return {ErrorCode::io, "Cannot start " + program + ": " + std::strerror(error), true};
+}
+
+ChildProcess::End end_of(int status) {
+  if (WIFEXITED(status)) {
+    const int code = WEXITSTATUS(status);
+    return {code == 0, "ended with exit status " + std::to_string(code)};
+  }
+  const int signal = WTERMSIG(status);
+  const char* name = ::sigabbrev_np(signal);
+  if (name == nullptr) return {false, "was ended by signal " + std::to_string(signal)};
+  return {false,
+          "was ended by signal SIG" + std::string(name) + " (" + ::sigdescr_np(signal) + ")"};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const Command& command) {
+  std::vector<std::string> words = {"weir"};
+  words.insert(words.end(), command.arguments.begin(), command.arguments.end());
+  const std::vector<std::string> variables = environment_with(command.environment);
+  auto arguments = pointers(words);
+  auto environment = pointers(variables);
+  int said[2];
+  if (::pipe2(said, O_CLOEXEC) != 0) return cannot_start(command.program, errno);
+  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    become({command.program.c_str(), arguments.data(), environment.data(), nothing, command.output,
+            said[1], parent});
+  }
+  int error = pid < 0 ? errno : 0;
+  ::close(said[1]);
+  if (nothing >= 0) ::close(nothing);
+  if (error == 0) error = error_from(said[0]);
+  ::close(said[0]);
+  if (error == 0) return std::unique_ptr<ChildProcess>(new ChildProcess(pid));
+  if (pid > 0) ::waitpid(pid, nullptr, 0);
+  return cannot_start(command.program, error);
+}
+
+ChildProcess::~ChildProcess() {
+  if (end_) return;
+  kill();
+  ::waitpid(pid_, nullptr, 0);
+}
+
+void ChildProcess::kill() {
+  if (!end_) ::kill(-pid_, SIGKILL);
+}
+
+std::optional<ChildProcess::End> ChildProcess::ended() {
+  if (end_) return end_;
+  // Its number, which is also that of its group, is not given away before waitpid().
+  siginfo_t info{};
+  if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+      info.si_pid == 0) {
+    return {};
+  }
+  kill();
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  end_ = end_of(status);
+  return end_;
+}
+
+}  // namespace weir::cluster

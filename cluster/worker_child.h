@@ -1,0 +1,51 @@
+// A child process that leads a group of its own, and that the kernel kills when the thread that
+// started it ends, however it ends (PR_SET_PDEATHSIG, prctl(2)). One thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "weir/base/result.h"
+
+namespace weir::cluster {
+
+class ChildProcess {
+ public:
+  struct Command {
+    std::string program;                 ///< a path
+    std::vector<std::string> arguments;  ///< behind the name
+    /// Set beside, or instead of, those of this process; an empty value removes one.
+    std::vector<std::pair<std::string, std::string>> environment;
+    int output = -1;  ///< where its standard output and error go; stays the caller's
+  };
+  /// How one ended.
+  struct End {
+    bool success = false;  ///< with exit status 0
+    std::string text;      ///< "was ended by signal SIGSEGV (Segmentation fault)"
+  };
+
+  /// Starts `command`, which has no descriptors but the standard ones. Error: io (retryable), also
+  /// when the program cannot be executed.
+  static Result<std::unique_ptr<ChildProcess>> start(const Command& command);
+  /// Kills, and waits for the end.
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  /// Sends SIGKILL to its group. What has ended stays as it is.
+  void kill();
+  /// How it ended, once it has; what was left of its group is killed then. Does not block.
+  std::optional<End> ended();
+
+ private:
+  explicit ChildProcess(pid_t pid) : pid_(pid) {}
+  pid_t pid_;
+  std::optional<End> end_;
+};
+
+}  // namespace weir::cluster
