@@ -19,6 +19,7 @@ const std::vector<Command>& all_commands() {
       dlq_export_command(),
       dlq_replay_command(),
       dlq_drop_command(),
+      worker_command(),
       generate_command(),
       completion_command(),
   };

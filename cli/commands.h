@@ -28,6 +28,7 @@ Command dlq_show_command();
 Command dlq_export_command();
 Command dlq_replay_command();
 Command dlq_drop_command();
+Command worker_command();
 Command generate_command();
 Command completion_command();
 Command job_process_command();
