@@ -1,5 +1,5 @@
-# weir_compile_capnp(TARGET schema...): compiles Cap'n Proto schemas and adds what comes out to TARGET,
-# whose sources include it as "NAME.capnp.h".
+# weir_compile_capnp(TARGET schema...): compiles Cap'n Proto schemas and adds what comes out to
+# TARGET, whose sources include it as "NAME.capnp.h".
 function(weir_compile_capnp target)
   set(out "${PROJECT_BINARY_DIR}/capnp/${target}")
   file(MAKE_DIRECTORY "${out}")
