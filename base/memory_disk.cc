@@ -100,6 +100,15 @@ Status MemoryDisk::rename(const std::string& from, const std::string& to) {
   return {};
 }
 
+Status MemoryDisk::rename_new(const std::string& from, const std::string& to) {
+  if (has_folder(from)) {
+    return Error{ErrorCode::invalid_argument, "cannot rename " + from + ": it is a folder"};
+  }
+  if (files_.count(from) == 0) return no_such("rename", from);
+  if (exists(to)) return in_the_way("rename to", to, "that name is taken");
+  return rename(from, to);
+}
+
 Status MemoryDisk::rename_folder(const std::string& from, const std::string& to) {
   if (from == to) return {};
   if (is_inside(to, from)) {

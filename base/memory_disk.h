@@ -41,6 +41,7 @@ class MemoryDisk {
   Status append(MemoryInode& inode, const std::string& path, std::string_view bytes);
   static void sync(MemoryInode& inode);
   Status rename(const std::string& from, const std::string& to);
+  Status rename_new(const std::string& from, const std::string& to);
   Status remove(const std::string& path);
   void remove_all(const std::string& path);
   Status make_dirs(const std::string& path);

@@ -25,6 +25,8 @@ const char* to_string(ErrorCode code) {
       return "cancelled";
     case ErrorCode::user_code:
       return "user_code";
+    case ErrorCode::fenced:
+      return "fenced";
   }
   return "unknown";
 }

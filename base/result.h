@@ -24,6 +24,7 @@ enum class ErrorCode : std::uint8_t {
   fsync_failed,      ///< written data may be lost; the file must be thrown away, never retried
   cancelled,         ///< somebody asked us to stop
   user_code,         ///< a function of the job threw
+  fenced,            ///< a newer attempt of the job has begun; this one must end and touch nothing
 };
 
 /// Returns the lower-case name of `code`, as JSON output and logs show it.

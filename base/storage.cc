@@ -13,10 +13,14 @@ Status write_and_sync(Storage& storage, const std::string& path, std::string_vie
   return file->close();
 }
 
+std::string temporary_name(const std::string& path, std::string_view writer) {
+  return path + (writer.empty() ? "" : "." + std::string(writer)) + ".tmp";
+}
+
 }  // namespace
 
 Status HeldLocks::hold(Storage& storage, const std::string& path) {
-  if (held_.contains(path)) return {};
+  if (!holds_ || held_.contains(path)) return {};
   WEIR_ASSIGN(held_[path], storage.lock(path));
   return {};
 }
@@ -40,8 +44,9 @@ Result<std::string> read_file(Storage& storage, const std::string& path,
   return bytes;
 }
 
-Status write_file_atomically(Storage& storage, const std::string& path, std::string_view bytes) {
-  const std::string temporary = path + ".tmp";
+Status write_file_atomically(Storage& storage, const std::string& path, std::string_view bytes,
+                             std::string_view writer) {
+  const std::string temporary = temporary_name(path, writer);
   Status written = write_and_sync(storage, temporary, bytes);
   if (written.ok()) written = storage.rename(temporary, path);
   if (!written.ok()) {
@@ -50,6 +55,23 @@ Status write_file_atomically(Storage& storage, const std::string& path, std::str
     return written;
   }
   return storage.sync_dir(parent_path(path));
+}
+
+Status write_new_file(Storage& storage, const std::string& path, std::string_view bytes,
+                      std::string_view writer) {
+  const std::string temporary = temporary_name(path, writer);
+  Status written = write_and_sync(storage, temporary, bytes);
+  if (written.ok()) written = storage.rename_new(temporary, path);
+  if (!written.ok()) {
+    static_cast<void>(storage.remove(temporary));
+    return written;
+  }
+  const Status durable = storage.sync_dir(parent_path(path));
+  if (durable.ok()) return {};
+  // Others may have seen the file, so it cannot be taken back. Starting again syncs the folder.
+  return Error{ErrorCode::fsync_failed,
+               "Cannot tell whether " + path + " is on the disk: " + durable.error().message,
+               durable.error().code != ErrorCode::fsync_failed};
 }
 
 }  // namespace weir

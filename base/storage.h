@@ -63,6 +63,11 @@ class Storage {
   virtual Result<std::unique_ptr<ReadFile>> open(const std::string& path) = 0;
   /// Atomically gives the file or folder `from` the name `to`, replacing the file that had it.
   virtual Status rename(const std::string& from, const std::string& to) = 0;
+  /// Atomically gives the file `from` the name `to` unless something has that name, whoever else
+  /// tries the same at the same moment, on this host or, on a shared file system, another. Errors:
+  /// already_exists when `to` is taken, and fsync_failed when it cannot be told whether `from` has
+  /// got the name; after any other it has not.
+  virtual Status rename_new(const std::string& from, const std::string& to) = 0;
   /// Removes a file. A missing file is not an error.
   virtual Status remove(const std::string& path) = 0;
   /// Removes a folder and all in it. A missing folder is not an error.
@@ -91,6 +96,7 @@ class MemoryStorage : public Storage {
   Result<std::unique_ptr<AppendFile>> create(const std::string& path) override;
   Result<std::unique_ptr<ReadFile>> open(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;
+  Status rename_new(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status remove_all(const std::string& path) override;
   Status make_dirs(const std::string& path) override;
@@ -119,11 +125,20 @@ class MemoryStorage : public Storage {
 /// The locks that one process holds, until this goes away. One thread at a time.
 class HeldLocks {
  public:
+  HeldLocks() = default;
+  /// Holds nothing: for attempts of a job that may overlap, where a lock of one that is frozen
+  /// would keep the next one out. They are told apart by their claims (checkpoint/store.h).
+  static HeldLocks none() {
+    HeldLocks locks;
+    locks.holds_ = false;
+    return locks;
+  }
   /// Takes the lock of `path` unless it is held here already.
   Status hold(Storage& storage, const std::string& path);
   void release_all() { held_.clear(); }
 
  private:
+  bool holds_ = true;
   std::map<std::string, std::unique_ptr<FileLock>> held_;  // by path
 };
 
@@ -131,7 +146,15 @@ class HeldLocks {
 Result<std::string> read_file(Storage& storage, const std::string& path,
                               std::uint64_t limit_bytes = 1ull << 30);
 /// Writes a whole file so that it is either complete and durable under its name, or not there:
-/// temporary file `path`.tmp, sync, rename, sync of the folder. One writer of a path at a time.
-Status write_file_atomically(Storage& storage, const std::string& path, std::string_view bytes);
+/// temporary file `path`.tmp, sync, rename, sync of the folder. One writer of a path at a time, or
+/// each with another `writer`, which then is part of the temporary name.
+Status write_file_atomically(Storage& storage, const std::string& path, std::string_view bytes,
+                             std::string_view writer = {});
+/// The same for a name that nothing has yet; of several writers that try it, by names of their own,
+/// one succeeds. Durable when it returns. Errors: already_exists when the name is taken, and
+/// fsync_failed when it cannot be told whether the file is there and stays; after any other it is
+/// not there.
+Status write_new_file(Storage& storage, const std::string& path, std::string_view bytes,
+                      std::string_view writer);
 
 }  // namespace weir

@@ -169,6 +169,12 @@ Status MemoryStorage::rename(const std::string& from, const std::string& to) {
   });
 }
 
+Status MemoryStorage::rename_new(const std::string& from, const std::string& to) {
+  return state_->run("rename_new", from, [&](MemoryDisk& disk, const std::string& name) {
+    return disk.rename_new(name, MemoryDisk::normalize(to));
+  });
+}
+
 Status MemoryStorage::remove(const std::string& path) {
   return state_->run("remove", path,
                      [](MemoryDisk& disk, const std::string& name) { return disk.remove(name); });

@@ -82,6 +82,37 @@ int open_retrying(const std::string& path, int flags) {
   return fd;
 }
 
+/// Two names of one file.
+bool are_one_file(const std::string& a, const std::string& b) {
+  struct stat of_a, of_b;
+  return ::stat(a.c_str(), &of_a) == 0 && ::stat(b.c_str(), &of_b) == 0 &&
+         of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+/// The system has answered, and the answer was no; others may come from a network that broke.
+bool surely_not_done(int error) {
+  switch (error) {
+    case EEXIST:
+    case ENOENT:
+    case ENOTDIR:
+    case ENOSPC:
+    case EDQUOT:
+    case EACCES:
+    case EROFS:
+    case EXDEV:
+    case EMLINK:
+    case ENAMETOOLONG:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Status rename_without_links(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+  return failure("rename", from + " to " + to, errno);
+}
+
 class PosixAppendFile : public AppendFile {
  public:
   PosixAppendFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
@@ -200,6 +231,24 @@ class PosixStorage : public Storage {
   Status rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) == 0) return {};
     return failure("rename", from + " to " + to, errno);
+  }
+
+  Status rename_new(const std::string& from, const std::string& to) override {
+    // link(2), since every file system that hosts share makes it exclusive, NFS too.
+    int error = ::link(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+    if (error == EPERM || error == EOPNOTSUPP || error == ENOSYS) {  // it has no links
+      return rename_without_links(from, to);
+    }
+    // A server that did it, but whose answer was lost, finds the name taken when asked again.
+    if (error != 0 && are_one_file(from, to)) error = 0;
+    if (error == 0) {
+      // One that stays is a second name of a file that has its own, which costs nothing.
+      static_cast<void>(::unlink(from.c_str()));
+      return {};
+    }
+    if (surely_not_done(error)) return failure("rename", from + " to " + to, error);
+    return Error{ErrorCode::fsync_failed, "cannot tell whether " + from + " was renamed to " + to +
+                                              ": " + std::generic_category().message(error)};
   }
 
   Status remove(const std::string& path) override {

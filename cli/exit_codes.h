@@ -32,6 +32,7 @@ inline int exit_code_of(const Error& error) {
     case ErrorCode::fsync_failed:
     case ErrorCode::cancelled:
     case ErrorCode::user_code:
+    case ErrorCode::fenced:
       return kFailed;
   }
   return kFailed;

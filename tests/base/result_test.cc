@@ -56,7 +56,7 @@ TEST(CheckDeathTest, NamesConditionPlaceAndInvariant) {
 }
 
 TEST(ErrorCode, EveryCodeHasAName) {
-  for (int code = 0; code <= static_cast<int>(ErrorCode::user_code); ++code) {
+  for (int code = 0; code <= static_cast<int>(ErrorCode::fenced); ++code) {
     EXPECT_STRNE(to_string(static_cast<ErrorCode>(code)), "unknown") << code;
   }
 }

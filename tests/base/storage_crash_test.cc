@@ -96,6 +96,42 @@ TEST(Crash, ARenameHappensAsAWholeOrNotAtAll) {
   EXPECT_EQ(outcomes(prepare_and_sync, look), Outcomes{"-,new"});
 }
 
+TEST(Crash, ANewNameComesAsAWholeOrNotAtAll) {
+  const auto look = [](Storage& disk) { return content(disk, "a") + "," + content(disk, "b"); };
+  const auto prepare = [](Storage& disk) {
+    write_durably(disk, "a", "new");
+    WEIR_CHECK(disk.rename_new("a", "b").ok(), "");
+    WEIR_CHECK(!disk.rename_new("b", "b").ok(), "");
+  };
+  EXPECT_EQ(outcomes(prepare, look), (Outcomes{"new,-", "-,new"}));
+}
+
+TEST(Crash, NewFilesAreThereOrNotAndStayOnceReported) {
+  const std::vector<std::string> steps = {"create",     "append",   "sync", "close",
+                                          "rename_new", "sync_dir", "none"};
+  for (const std::string& dies_at : steps) {
+    for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+      MemoryStorage disk;
+      disk.set_fault([&](std::string_view operation, const std::string&) -> Status {
+        if (operation == dies_at) return Error{ErrorCode::io, "power is gone"};
+        return {};
+      });
+      const Status written = write_new_file(disk, "f", "new", "me");
+      EXPECT_EQ(written.ok(), dies_at == "none");
+      disk.set_fault(nullptr);
+      const bool unknown = !written.ok() && written.error().code == ErrorCode::fsync_failed;
+      EXPECT_EQ(unknown, dies_at == "sync_dir");
+      EXPECT_EQ(disk.exists("f").value(), written.ok() || unknown);
+      disk.crash(seed);
+      const std::string bytes = content(disk, "f");
+      if (!unknown) {
+        ASSERT_EQ(bytes, written.ok() ? "new" : "-") << "died at " << dies_at << ", seed " << seed;
+      }
+      EXPECT_TRUE(bytes == "new" || bytes == "-");
+    }
+  }
+}
+
 TEST(Crash, ARenameBetweenFoldersIsDurableAfterASyncOfEither) {
   for (const char* synced : {"a", "b"}) {
     const Outcomes seen = outcomes(

@@ -152,6 +152,47 @@ TEST_P(StorageContract, RenameReplaces) {
   EXPECT_EQ(read("f"), "x");
 }
 
+TEST_P(StorageContract, RenameNewReplacesNothing) {
+  write("a", "from a");
+  write("b", "from b");
+  EXPECT_EQ(storage_.rename_new(path("a"), path("b")).error().code, ErrorCode::already_exists);
+  EXPECT_EQ(read("a") + ", " + read("b"), "from a, from b");
+  ASSERT_TRUE(storage_.make_dirs(path("d")).ok());
+  EXPECT_EQ(storage_.rename_new(path("a"), path("d")).error().code, ErrorCode::already_exists);
+  ASSERT_TRUE(storage_.rename_new(path("a"), path("c")).ok());
+  EXPECT_EQ(read("c"), "from a");
+  EXPECT_EQ(names(place_.folder), "b c d/ ");
+  EXPECT_EQ(storage_.rename_new(path("no"), path("e")).error().code, ErrorCode::not_found);
+  EXPECT_EQ(storage_.rename_new(path("b"), path("no/e")).error().code, ErrorCode::not_found);
+  EXPECT_EQ(read("b"), "from b");
+}
+
+TEST_P(StorageContract, OfManyWritersOfANewFileOneSucceeds) {
+  constexpr int kRounds = 50, kWriters = 4;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string name = "f" + std::to_string(round);
+    std::atomic<int> succeeded{0}, winner{-1};
+    std::vector<std::thread> writers;
+    for (int i = 0; i < kWriters; ++i) {
+      writers.emplace_back([&, i] {
+        const std::string me = std::to_string(i);
+        const Status status = write_new_file(storage_, path(name), me, me);
+        if (status.ok()) {
+          ++succeeded;
+          winner = i;
+        } else {
+          EXPECT_EQ(status.error().code, ErrorCode::already_exists) << status.error().message;
+        }
+      });
+    }
+    for (std::thread& writer : writers) writer.join();
+    ASSERT_EQ(succeeded.load(), 1);
+    EXPECT_EQ(read(name), std::to_string(winner.load()));
+    ASSERT_TRUE(storage_.remove(path(name)).ok());
+    EXPECT_EQ(names(place_.folder), "") << "no temporary file stays";
+  }
+}
+
 TEST_P(StorageContract, RenamesAFolderWithAllInIt) {
   ASSERT_TRUE(storage_.make_dirs(path("d/e")).ok());
   write("d/f", "1");
@@ -209,6 +250,27 @@ TEST_P(StorageContract, WriteFileAtomicallyReplacesAndLeavesNothingBehind) {
 
 INSTANTIATE_TEST_SUITE_P(Posix, StorageContract, ::testing::Values(&posix_place));
 INSTANTIATE_TEST_SUITE_P(Memory, StorageContract, ::testing::Values(&memory_place));
+
+// A server may do what it was asked for and lose its answer; asked again it finds the name taken.
+TEST(PosixStorage, ARenameThatHadBeenDoneIsNoFailure) {
+  const Place place = posix_place();
+  const std::string from = join_path(place.folder, "from"), to = join_path(place.folder, "to");
+  auto file = place.storage->create(from).value();
+  ASSERT_TRUE(file->append("x").ok());
+  ASSERT_TRUE(file->close().ok());
+  ASSERT_EQ(::link(from.c_str(), to.c_str()), 0);
+  EXPECT_TRUE(place.storage->rename_new(from, to).ok());
+  EXPECT_FALSE(place.storage->exists(from).value());
+  EXPECT_EQ(read_file(*place.storage, to).value(), "x");
+  EXPECT_TRUE(place.storage->remove_all(place.folder).ok());
+}
+
+TEST(HeldLocks, MayHoldNothing) {
+  MemoryStorage storage;
+  HeldLocks held = HeldLocks::none();
+  ASSERT_TRUE(held.hold(storage, "lock").ok());
+  EXPECT_TRUE(storage.lock("lock").ok());
+}
 
 TEST(MemoryStorage, ACrashFreesLocks) {
   MemoryStorage storage;

@@ -41,7 +41,7 @@ Status Weather::on_operation(std::string_view operation, const std::string& path
       if (operation != "append" && operation != "create") return {};
       return maybe(chance_, ErrorCode::disk_full, operation, path);
     case Mood::no_rename:
-      if (operation != "rename") return {};
+      if (operation != "rename" && operation != "rename_new") return {};
       return maybe(chance_, ErrorCode::disk_full, operation, path);
     case Mood::bad_sync:
       if (operation != "sync") return {};
