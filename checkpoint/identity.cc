@@ -43,8 +43,16 @@ Result<StateIdentity> CheckpointStore::identity(std::uint64_t seed) {
   if (written && written->path == now.path) return *written;
   // Elsewhere than it says: moved, or a copy while the first one is still in its place.
   if (written && !lies_at(storage_, written->path, written->id)) now.id = written->id;
-  WEIR_TRY(write_file_atomically(storage_, identity_path(root_), now.id + "\n" + now.path + "\n"));
-  return now;
+  const std::string path = identity_path(root_), text = now.id + "\n" + now.path + "\n";
+  const std::string writer = Hash128{mix64(seed), seed}.hex();
+  if (written) {
+    WEIR_TRY(write_file_atomically(storage_, path, text, writer));
+    return now;
+  }
+  const Status made = write_new_file(storage_, path, text, writer);
+  if (made.ok()) return now;
+  if (made.error().code != ErrorCode::already_exists) return made.error();
+  return identity(seed);  // another attempt was faster
 }
 
 }  // namespace weir

@@ -1,4 +1,6 @@
 // What `--from` means. Reads only; creates nothing in a folder that a user names.
+#include <algorithm>
+
 #include "weir/base/path.h"
 #include "weir/checkpoint/store.h"
 #include "weir/checkpoint/store_layout.h"
@@ -56,6 +58,20 @@ Result<std::optional<RestorePoint>> resolve_restore(CheckpointStore& store,
 
 std::string manifest_path_of(const RestorePoint& point) {
   return manifest_path(parent_path(point.runs_folder), point.manifest.id);
+}
+
+Result<Claim> claim_restore(CheckpointStore& store, const std::string& from, ClaimRequest request,
+                            std::optional<RestorePoint>& point) {
+  if (point) request.above = std::max(request.above, point->manifest.id);
+  WEIR_ASSIGN(Claim claim, store.claim(request));
+  const CheckpointId known = point ? point->manifest.id : 0;
+  if (from == "latest" && claim.newest != known) {  // an older attempt was still at it
+    auto resolved = resolve_restore(store, from);
+    WEIR_TRY(store.check_claim());  // else it may be that of a newer attempt, or gone by it
+    if (!resolved.ok()) return resolved.error();
+    point = std::move(*resolved);
+  }
+  return claim;
 }
 
 }  // namespace weir

@@ -10,11 +10,11 @@ namespace {
 
 using namespace store_layout;
 
-Status copy_run(Storage& storage, const std::string& from_folder, const std::string& to_folder,
-                const RunInfo& run) {
+Status copy_run(Storage& storage, const std::string& from_folder, const RunInfo& run,
+                const std::string& to) {
   const std::string from = from_folder + "/" + run.file;
   WEIR_ASSIGN(const auto source, storage.open(from));
-  WEIR_ASSIGN(const auto copy, storage.create(to_folder + "/" + run.file));
+  WEIR_ASSIGN(const auto copy, storage.create(to));
   WEIR_TRY(read_verified(*source, from, run,
                          [&](std::string_view piece) { return copy->append(piece); }));
   WEIR_TRY(copy->sync());
@@ -37,7 +37,7 @@ Status write_savepoint(Storage& storage, const std::string& from_runs, Manifest 
     WEIR_TRY(make_durable_dirs(storage, folder));
   }
   for (const auto& [file, run] : distinct_runs(manifest)) {
-    WEIR_TRY(copy_run(storage, from_runs, runs_folder(target), run));
+    WEIR_TRY(copy_run(storage, from_runs, run, runs_folder(target) + "/" + run.file));
   }
   WEIR_TRY(storage.sync_dir(runs_folder(target)));
   WEIR_TRY(WEIR_FAILPOINT_STATUS("savepoint.before_manifest"));
@@ -49,8 +49,20 @@ Status write_savepoint(Storage& storage, const std::string& from_runs, Manifest 
 }  // namespace
 
 Status CheckpointStore::import_dead_letters(const Manifest& manifest, const std::string& folder) {
+  std::string attempt;
+  {
+    const std::lock_guard lock(mutex_);
+    attempt = attempt_;
+  }
   for (const RunInfo& run : manifest.dead_letters) {
-    WEIR_TRY(copy_run(storage_, folder, runs_folder(), run));
+    // Another attempt may do the same, and go on to read what it has copied.
+    const std::string path = runs_folder() + "/" + run.file;
+    const std::string temporary = path + "-" + attempt + "-import.tmp";
+    WEIR_TRY(copy_run(storage_, folder, run, temporary));
+    const Status named = storage_.rename_new(temporary, path);
+    if (named.ok()) continue;
+    static_cast<void>(storage_.remove(temporary));
+    if (named.error().code != ErrorCode::already_exists) return named;
   }
   return {};
 }

@@ -1,10 +1,11 @@
-// Making checkpoints exist and finding them again. Deleting: garbage.cc; copying: savepoint.cc.
-// Thread-safe: the store holds no state of its own; two commits at once are excluded by the caller,
-// who owns the state lock and has one coordinator.
+// Making checkpoints exist and finding them again. Who may: claim.cc; deleting: garbage.cc;
+// copying: savepoint.cc. Thread-safe; two commits at once are excluded by the caller, who has one
+// coordinator.
 #include "weir/checkpoint/store.h"
 
 #include "weir/base/failpoint.h"
 #include "weir/checkpoint/manifest_check.h"
+#include "weir/checkpoint/mark.h"
 #include "weir/checkpoint/run_verify.h"
 #include "weir/checkpoint/store_layout.h"
 
@@ -12,21 +13,6 @@ namespace weir {
 namespace {
 
 using namespace store_layout;
-
-/// A manifest whose writing failed may be there all the same, without being durable. It must not
-/// be: the job goes on and will delete runs that it names. If it cannot be removed for sure the
-/// process has to end, which is what fsync_failed asks for.
-Status undo_manifest(Storage& storage, const std::string& root, const std::string& path) {
-  Status removed = storage.remove(path);
-  if (removed.ok()) removed = storage.sync_dir(checkpoints_folder(root));
-  if (removed.ok()) return {};
-  return Error{ErrorCode::fsync_failed,
-               "Cannot tell whether " + path +
-                   " is on the disk: writing it failed, and so did "
-                   "removing it (" +
-                   removed.error().message + "). The job must be started again.",
-               false};
-}
 
 Error refuse_manifest(const Manifest& manifest, ErrorCode code, const std::string& why) {
   return {code, "Checkpoint " + std::to_string(manifest.id) + " is not written: " + why + ".",
@@ -48,20 +34,32 @@ Status CheckpointStore::commit(const Manifest& manifest) {
   if (const auto problem = find_manifest_problem(manifest); !problem.empty()) {
     return refuse_manifest(manifest, ErrorCode::invalid_argument, problem);
   }
-  WEIR_ASSIGN(const std::vector<CheckpointId> ids, list_ids(storage_, root_));
-  if (!ids.empty() && manifest.id <= ids.back()) {
+  WEIR_ASSIGN(const CheckpointId last, last_taken(manifest.attempt));
+  if (manifest.id <= last) {
     return refuse_manifest(manifest, ErrorCode::already_exists,
-                           "checkpoint " + std::to_string(ids.back()) + " exists in " + root_ +
-                               "; another process may have written it");
+                           "ids up to " + std::to_string(last) + " are taken in " + root_);
   }
+  WEIR_TRY(check_claim());
   WEIR_TRY(storage_.sync_dir(runs_folder()));
   WEIR_TRY(WEIR_FAILPOINT_STATUS("checkpoint.before_manifest"));
-  const std::string path = manifest_path(root_, manifest.id);
-  Status written = write_file_atomically(storage_, path, encode_manifest(manifest));
-  if (written.ok()) written = WEIR_FAILPOINT_STATUS("checkpoint.after_manifest");
-  if (written.ok()) return {};
-  WEIR_TRY(undo_manifest(storage_, root_, path));
-  return written;
+  if (manifest.id > last + 1) {  // those between have failed
+    Mark skipped;
+    skipped.mark = MarkKind::skipped;
+    skipped.first = last + 1;
+    skipped.last = manifest.id - 1;
+    skipped.attempt = manifest.attempt;
+    skipped.at = manifest.completed_at;
+    WEIR_TRY(take_next(skipped.first, encode_mark(skipped), manifest.attempt));
+    took(skipped.last);
+  }
+  WEIR_TRY(take_next(manifest.id, encode_manifest(manifest), manifest.attempt));
+  took(manifest.id);
+  if (Status told = WEIR_FAILPOINT_STATUS("checkpoint.after_manifest"); !told.ok()) {
+    return Error{ErrorCode::fsync_failed, told.error().message, true};
+  }
+  const Status alone = check_claim();
+  if (alone.ok() || alone.error().code == ErrorCode::fenced) return alone;
+  return Error{ErrorCode::fsync_failed, alone.error().message, true};  // it exists
 }
 
 Result<std::optional<Manifest>> CheckpointStore::newest() { return load_newest(storage_, root_); }

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "weir/base/path.h"
+#include "weir/checkpoint/mark.h"
 
 namespace weir::store_layout {
 namespace {
@@ -12,6 +13,18 @@ namespace {
 constexpr std::size_t kIdDigits = 8;
 constexpr std::string_view kSuffix = ".json";
 constexpr std::uint64_t kMaxManifestBytes = 256ull << 20;
+
+/// The id in the name of a file, as far as it is like that of a manifest.
+std::optional<CheckpointId> id_in(std::string_view name) {
+  if (!name.ends_with(kSuffix)) return std::nullopt;
+  name.remove_suffix(kSuffix.size());
+  return parse_id(name);
+}
+
+bool is_mark(std::string_view bytes, const std::string& path) {
+  const auto id = id_in(file_name(path));
+  return id && decode_mark(bytes, *id);
+}
 
 }  // namespace
 
@@ -31,27 +44,43 @@ std::optional<CheckpointId> parse_id(std::string_view text) {
   return id;
 }
 
-Result<std::vector<CheckpointId>> list_ids(Storage& storage, const std::string& root) {
+Result<std::vector<std::pair<CheckpointId, std::uint64_t>>> list_names(Storage& storage,
+                                                                       const std::string& root) {
+  std::vector<std::pair<CheckpointId, std::uint64_t>> found;
   auto entries = storage.list(checkpoints_folder(root));
   if (!entries.ok()) {
-    if (entries.error().code == ErrorCode::not_found) return std::vector<CheckpointId>();
+    if (entries.error().code == ErrorCode::not_found) return found;
     return entries.error();
   }
-  std::vector<CheckpointId> ids;
   for (const StorageEntry& entry : *entries) {
-    std::string_view name = entry.name;
-    if (entry.is_directory || !name.ends_with(kSuffix)) continue;
-    name.remove_suffix(kSuffix.size());
-    const auto id = parse_id(name);
-    if (id && name.size() >= kIdDigits) ids.push_back(*id);
+    if (entry.is_directory) continue;
+    const auto id = id_in(entry.name);
+    if (id && manifest_path(root, *id) == checkpoints_folder(root) + "/" + entry.name)
+      found.emplace_back(*id, entry.size_bytes);
   }
-  std::sort(ids.begin(), ids.end());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+Result<std::vector<CheckpointId>> list_ids(Storage& storage, const std::string& root) {
+  WEIR_ASSIGN(const std::vector<Slot> slots, list_slots(storage, root));
+  std::vector<CheckpointId> ids;
+  for (const Slot& slot : slots) {
+    if (!slot.mark) ids.push_back(slot.id);
+  }
   return ids;
 }
 
 Result<Manifest> load_manifest(Storage& storage, const std::string& path,
                                std::optional<CheckpointId> id) {
   WEIR_ASSIGN(const std::string bytes, read_file(storage, path, kMaxManifestBytes));
+  if (is_mark(bytes, path)) {
+    return Error{ErrorCode::not_found,
+                 path +
+                     " is no checkpoint: an attempt of the job took that id when it began, or gave "
+                     "it up. `weir checkpoints list` shows the checkpoints.",
+                 false};
+  }
   WEIR_ASSIGN(Manifest manifest, decode_manifest(bytes, path));
   if (id && manifest.id != *id) {
     return Error{ErrorCode::corrupt,
@@ -67,6 +96,11 @@ Result<std::optional<Manifest>> load_newest(Storage& storage, const std::string&
   if (ids.empty()) return std::optional<Manifest>();
   auto manifest = load_manifest(storage, manifest_path(root, ids.back()), ids.back());
   if (manifest.ok()) return std::optional<Manifest>(std::move(manifest).value());
+  if (manifest.error().code == ErrorCode::not_found) {
+    // An attempt that is at work deletes old checkpoints, but only when there is a newer one.
+    WEIR_ASSIGN(const std::vector<CheckpointId> now, list_ids(storage, root));
+    if (!now.empty() && now.back() > ids.back()) return load_newest(storage, root);
+  }
   Error error = manifest.error();
   error.message = "The newest checkpoint cannot be used. " + error.message;
   if (ids.size() > 1) {

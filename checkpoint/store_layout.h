@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weir/checkpoint/store.h"
@@ -19,10 +20,16 @@ std::string manifest_path(const std::string& root, CheckpointId id);
 /// Reads a decimal checkpoint id; nothing when `text` is anything else.
 std::optional<CheckpointId> parse_id(std::string_view text);
 
+/// The ids in the names of all files under names of manifests in `root`, ascending, with the size
+/// of each in bytes: manifests and marks (mark.h). A missing folder has none.
+Result<std::vector<std::pair<CheckpointId, std::uint64_t>>> list_names(Storage& storage,
+                                                                       const std::string& root);
+
 /// Ids of all manifests in `root`, ascending, readable or not. A missing folder has none.
 Result<std::vector<CheckpointId>> list_ids(Storage& storage, const std::string& root);
 
-/// Reads one manifest file; the id in it must be `id` when that is given.
+/// Reads one manifest file; the id in it must be `id` when that is given. Error: not_found, too,
+/// when an attempt has marked that id as taken and there is no checkpoint.
 Result<Manifest> load_manifest(Storage& storage, const std::string& path,
                                std::optional<CheckpointId> id);
 

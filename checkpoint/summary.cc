@@ -1,6 +1,7 @@
 // What `weir checkpoints list` shows. Looks at names and sizes only: `verify` reads the bytes.
 #include <unordered_map>
 
+#include "weir/checkpoint/mark.h"
 #include "weir/checkpoint/store.h"
 #include "weir/checkpoint/store_layout.h"
 
@@ -39,15 +40,17 @@ void describe(const Manifest& manifest, const SizeByName& sizes, CheckpointSumma
 
 std::vector<CheckpointSummary> CheckpointStore::list() {
   std::vector<CheckpointSummary> summaries;
-  const auto ids = store_layout::list_ids(storage_, root_);
-  if (!ids.ok()) {
+  const auto names = store_layout::list_names(storage_, root_);
+  if (!names.ok()) {
     summaries.emplace_back();
     summaries.back().path = store_layout::checkpoints_folder(root_);
-    summaries.back().problem = ids.error().message;
+    summaries.back().problem = names.error().message;
     return summaries;
   }
   const SizeByName sizes = list_runs(storage_, runs_folder());
-  for (const CheckpointId id : *ids) {
+  for (const auto& [id, size] : *names) {
+    const auto mark = read_mark(storage_, root_, id, size);
+    if (mark.ok() ? mark->has_value() : mark.error().code == ErrorCode::not_found) continue;
     CheckpointSummary& summary = summaries.emplace_back();
     summary.id = id;
     summary.path = store_layout::manifest_path(root_, id);

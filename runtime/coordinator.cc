@@ -25,9 +25,9 @@ Coordinator::Coordinator(const Graph& graph, const Plan& plan, JobIdentity ident
       options_(options),
       env_(env),
       store_(store) {
-  last_completed_ = identity_.newest_id;
+  last_completed_ = std::max(identity_.newest_id, restored != nullptr ? restored->id : 0);
+  first_checkpoint_ = std::max(identity_.claimed_id, last_completed_.load()) + 1;
   if (restored == nullptr) return;
-  last_completed_ = std::max(identity_.newest_id, restored->id);
   was_finished_ = restored->finished;
   letters_ = restored->dead_letters;
   for (const StepManifest& step : restored->steps) {
@@ -71,7 +71,7 @@ void Coordinator::start() {
   std::set<TaskId> ids;
   for (const TaskEntry& task : tasks_) ids.insert(task.id);
   protocol_ = std::make_unique<CheckpointProtocol>(options_.checkpoints, ids, identity_.attempt,
-                                                   last_completed_.load());
+                                                   first_checkpoint_ - 1);
   completed_at_ = env_.clock->steady_now().time_since_epoch().count();
   started_ = true;
   if (options_.replay_only) return;

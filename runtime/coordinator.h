@@ -60,7 +60,9 @@ struct JobIdentity {
   std::string job, run_id, attempt_name;
   AttemptId attempt = 1;
   std::uint32_t max_parallelism = 256;
-  CheckpointId newest_id = 0;  ///< in the state folder: new ones go above it, wherever we restore
+  CheckpointId newest_id = 0;  ///< the newest checkpoint in the state folder, wherever we restore
+  CheckpointId claimed_id =
+      0;  ///< of the attempt: its checkpoints go above (CheckpointStore::claim)
   std::map<std::string, std::string> config;
 };
 
@@ -97,6 +99,8 @@ class Coordinator final : public TaskListener {
   /// Why the job failed.
   const Error& failure() const { return failure_; }
   CheckpointId last_completed() const { return last_completed_.load(); }
+  /// The id of the first checkpoint that this attempt may complete.
+  CheckpointId first_checkpoint() const { return first_checkpoint_; }
   SteadyTime last_completed_at() const {
     return SteadyTime(SteadyTime::duration(completed_at_.load()));
   }
@@ -214,6 +218,7 @@ class Coordinator final : public TaskListener {
 
   State state_ = State::running;
   Error failure_;
+  CheckpointId first_checkpoint_ = 1;
   std::atomic<CheckpointId> last_completed_{0};
   std::atomic<SteadyTime::rep> completed_at_{0};
 };

@@ -126,7 +126,8 @@ void Coordinator::assemble_and_write() {
 void Coordinator::completed(const std::shared_ptr<Manifest>& manifest, Status status) {
   const SteadyTime now = env_.clock->steady_now();
   if (!status.ok()) {
-    if (status.error().code == ErrorCode::fsync_failed) {
+    const ErrorCode code = status.error().code;
+    if (code == ErrorCode::fsync_failed || code == ErrorCode::fenced) {
       fail(status.error());
       return;
     }

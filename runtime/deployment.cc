@@ -138,6 +138,7 @@ void Deployment::add_tasks() {
 Status Deployment::prepare_sinks(const RestorePoint* restore) {
   WEIR_CHECK(options_.locks != nullptr, "whoever deploys a job holds the locks of its sinks");
   WEIR_ASSIGN(const StateIdentity state, store_.identity(env_.seed));
+  WEIR_TRY(store_.check_claim());
   for (const GraphStep& step : graph_.steps()) {
     if (!step.sink) continue;
     std::vector<std::string> live;
@@ -153,7 +154,7 @@ Status Deployment::prepare_sinks(const RestorePoint* restore) {
                               step.name,
                               0,
                               plan_.parallelism_of[step.id],
-                              coordinator_->last_completed() + 1,
+                              coordinator_->first_checkpoint(),
                               restore != nullptr,
                               restore ? restore->manifest.id : 0,
                               {state.id, state.path, options_.temporary_state},

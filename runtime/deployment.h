@@ -20,7 +20,7 @@ class Job;
 struct DeploymentOptions : TaskGroupOptions {
   CoordinatorOptions coordinator;
   bool temporary_state = false;  ///< the state folder ends with the process
-  HeldLocks* locks = nullptr;    ///< of the process, for its sinks; not null
+  HeldLocks* locks = nullptr;    ///< of the process, for its sinks; not null, but may hold none
   /// What carries messages to a task; tests put something slow in between.
   std::function<std::unique_ptr<TaskGateway>(std::unique_ptr<TaskGateway>)> to_task =
       [](std::unique_ptr<TaskGateway> task) { return task; };

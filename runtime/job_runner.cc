@@ -9,6 +9,7 @@
 
 #include "weir/base/hash.h"
 #include "weir/base/log.h"
+#include "weir/checkpoint/attempt.h"
 #include "weir/checkpoint/store.h"
 #include "weir/runtime/deployment.h"
 #include "weir/runtime/placement.h"
@@ -100,6 +101,7 @@ class LocalJobRunner final : public JobRunner {
   void wait_for_commits();
   void wait_quiescent();
   Status find_restore_point(const std::string& from);
+  Status claim();
   template <class Request>
   bool ask(Request&& request) {
     const std::lock_guard lock(mutex_);
@@ -123,6 +125,7 @@ class LocalJobRunner final : public JobRunner {
   std::unique_ptr<StateLock> lock_;
   std::unique_ptr<CheckpointStore> store_;
   std::optional<RestorePoint> restore_;
+  std::string from_;  // whence restore_ is
   Plan plan_;
   JobIdentity identity_;
   HeldLocks locks_;  // of sinks; kept between attempts, so that nobody comes in between
@@ -165,6 +168,7 @@ Status LocalJobRunner::open() {
 }
 
 Status LocalJobRunner::find_restore_point(const std::string& from) {
+  from_ = from;
   const auto checkpoints = store_->list();
   identity_.newest_id = checkpoints.empty() ? 0 : checkpoints.back().id;
   if (from == "none" && !checkpoints.empty()) {
@@ -181,9 +185,29 @@ Status LocalJobRunner::find_restore_point(const std::string& from) {
   return check_restore(job_, restore_->manifest, options_.allow_dropped_state);
 }
 
-Status LocalJobRunner::begin_attempt() {
-  identity_.attempt_name = random_name();
+/// Begins an attempt in the state folder. One that only commits makes no checkpoint, and claims
+/// nothing.
+Status LocalJobRunner::claim() {
   identity_.attempt = part_ != nullptr ? part_->attempt : identity_.attempt + 1;
+  if (already_finished_) {
+    identity_.attempt_name = attempt_name(restore_->manifest.id, random_name());
+    return {};
+  }
+  const CheckpointId known = restore_ ? restore_->manifest.id : 0;
+  WEIR_ASSIGN(
+      const Claim claim,
+      claim_restore(*store_, from_, {random_name(), identity_.run_id, 0, env_.clock->wall_now()},
+                    restore_));
+  identity_.claimed_id = claim.id;
+  identity_.attempt_name = claim.attempt;
+  identity_.newest_id = claim.newest;
+  identity_.run_id = restore_ ? restore_->manifest.run_id : claim.run_id;
+  if (!restore_ || restore_->manifest.id == known) return {};
+  return check_restore(job_, restore_->manifest, options_.allow_dropped_state);
+}
+
+Status LocalJobRunner::begin_attempt() {
+  WEIR_TRY(claim());
   DeploymentOptions options;
   // The clock's nanoseconds do not reach as far as milliseconds.
   constexpr Duration kLongest{std::chrono::hours(24 * 365 * 100)};

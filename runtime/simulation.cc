@@ -73,27 +73,32 @@ Simulation::Simulation(const Job& job, SimulationOptions options, ManualClock& c
   identity_.job = job_.name();
   identity_.max_parallelism = job_.max_parallelism();
   plan_ = make_plan(job_.graph(), options_.parallelism);
+  if (!options_.lock_output) locks_ = HeldLocks::none();
 }
 
 Simulation::~Simulation() { kill(); }
 
-Status Simulation::find_restore_point(const std::string& from) {
-  const auto checkpoints = store_->list();
-  identity_.newest_id = checkpoints.empty() ? 0 : checkpoints.back().id;
+Status Simulation::claim(const std::string& from) {
+  const auto name = [this] { return Hash128{random_.next(), random_.next()}.hex().substr(0, 12); };
   WEIR_ASSIGN(restored_, resolve_restore(*store_, from));
+  if (restored_) {
+    WEIR_TRY(check_restore(job_, restored_->manifest, options_.allow_dropped_state));
+  }
+  ClaimRequest request{name(), name(), 0, clock_.wall_now()};
+  WEIR_ASSIGN(const Claim claim, claim_restore(*store_, from, std::move(request), restored_));
+  identity_.claimed_id = claim.id;
+  identity_.attempt_name = claim.attempt;
+  identity_.newest_id = claim.newest;
+  identity_.run_id = restored_ ? restored_->manifest.run_id : claim.run_id;
   if (!restored_) return {};
-  identity_.run_id = restored_->manifest.run_id;
   return check_restore(job_, restored_->manifest, options_.allow_dropped_state);
 }
 
 Status Simulation::start(const std::string& from) {
   WEIR_CHECK(!running(), "a simulated job was started while it runs");
-  const auto name = [this] { return Hash128{random_.next(), random_.next()}.hex().substr(0, 12); };
-  identity_.run_id = name();
-  identity_.attempt_name = name();
   ++identity_.attempt;
   WEIR_ASSIGN(store_, CheckpointStore::open(storage_, options_.state_dir));
-  WEIR_TRY(find_restore_point(from));
+  WEIR_TRY(claim(from));
   DeploymentOptions options;
   options.coordinator.checkpoints.interval = options_.checkpoint_interval;
   options.coordinator.keep_checkpoints = options_.keep_checkpoints;

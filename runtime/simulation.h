@@ -67,6 +67,8 @@ struct SimulationOptions {
   bool slow_messages = false;
   /// Wall time passes while the job runs. When false only the owner of the clock moves it.
   bool wall_runs = true;
+  /// Sinks lock their folders. When false attempts may overlap, as in a cluster.
+  bool lock_output = true;
 };
 
 /// One job in a simulated process, which can die and be started again. It builds on a clock and a
@@ -113,7 +115,7 @@ class Simulation {
   const Plan& plan() const { return plan_; }
 
  private:
-  Status find_restore_point(const std::string& from);
+  Status claim(const std::string& from);
   bool step_task(std::size_t index);
   bool step_all();
   bool at_rest() const;

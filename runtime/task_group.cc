@@ -54,7 +54,8 @@ StepManifest empty_step(const std::string& name) {
 }  // namespace
 
 CheckpointId AttemptView::first_checkpoint() const {
-  return std::max(identity.newest_id, restore != nullptr ? restore->manifest.id : 0) + 1;
+  const CheckpointId restored = restore != nullptr ? restore->manifest.id : 0;
+  return std::max({identity.claimed_id, identity.newest_id, restored}) + 1;
 }
 
 Result<std::vector<StateItem>> read_items(Storage& storage, const std::string& runs_folder,
