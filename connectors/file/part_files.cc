@@ -11,7 +11,9 @@
 namespace weir::file::detail {
 namespace {
 
-constexpr std::uint64_t kFormat = 2;
+constexpr std::uint64_t kFormat = 2, kFormatOpen = 3;
+constexpr std::string_view kCopySuffix = ".part";
+constexpr int kMostRounds = 3;  // an attempt beside this one does each thing once
 
 /// A name that stays in its folder.
 bool is_plain(const std::string& name) {
@@ -28,6 +30,11 @@ Error lost(const std::string& folder, const PartItem& item, const std::string& w
               join_path(folder, name_of(item)) +
               " cannot be committed; restore that file, or start the job anew with another folder",
           false};
+}
+
+/// A name for a copy of the staged file at `path` that no other attempt uses.
+std::string copy_name(const SinkContext& context, const std::string& path) {
+  return path + "." + context.attempt + std::string(kCopySuffix);
 }
 
 /// Copies the first `size` bytes of `from` to `to` and makes them durable.
@@ -60,7 +67,8 @@ Status check_copied(Storage& storage, const std::string& staged, const std::stri
                     const PartItem& item) {
   WEIR_ASSIGN(const std::uint64_t staged_size, size_of(storage, staged));
   WEIR_ASSIGN(const std::uint64_t target_size, size_of(storage, target));
-  if (staged_size > item.size_bytes && target_size == item.size_bytes) return {};
+  const bool copied = staged_size > item.size_bytes || (item.open && staged_size == target_size);
+  if (copied && target_size == item.size_bytes) return {};
   return Error{ErrorCode::already_exists,
                target + " exists already, but was not written by this sink, which has " +
                    std::to_string(item.size_bytes) + " bytes for it in " + staged +
@@ -88,7 +96,8 @@ Error gone_elsewhere(const std::string& folder, const PartItem& item) {
 /// Sees to it that a file of the restored checkpoint is there to be committed. When the job writes
 /// to another folder now, what was staged in the old one is copied; what the old one shows stays
 /// there.
-Status bring(Storage& storage, const std::string& folder, const PartItem& item) {
+Status bring(const SinkContext& context, const std::string& folder, const PartItem& item) {
+  Storage& storage = *context.env->storage;
   const std::string staged = join_path(staging_folder(folder), item.staged_name);
   WEIR_ASSIGN(const bool waiting, storage.exists(staged));
   if (waiting) return {};
@@ -104,17 +113,21 @@ Status bring(Storage& storage, const std::string& folder, const PartItem& item) 
   const std::string old = join_path(staging_folder(item.folder), item.staged_name);
   WEIR_ASSIGN(const bool there, storage.exists(old));
   if (!there) return gone_elsewhere(folder, item);
-  WEIR_TRY(copy_part(storage, old, staged + ".part", item.size_bytes));
-  return storage.rename(staged + ".part", staged);
+  const std::string copy = copy_name(context, staged);
+  WEIR_TRY(copy_part(storage, old, copy, item.size_bytes));
+  return storage.rename(copy, staged);
 }
 
-/// Renames one file; says in `left` what remains to be removed once the name is durable.
-Status publish(Storage& storage, const std::string& folder, const PartItem& item,
-               std::vector<std::string>& left) {
+/// Renames one file, as it stands; says in `left` what remains to be removed once the name is
+/// durable. Error: not_found, when another attempt has changed that meanwhile.
+Status publish_now(const SinkContext& context, const std::string& folder, const PartItem& item,
+                   std::vector<std::string>& left) {
+  Storage& storage = *context.env->storage;
   const std::string staged = join_path(staging_folder(folder), item.staged_name);
   const std::string target = join_path(folder, item.final_name);
-  WEIR_ASSIGN(const bool done, storage.exists(target));
+  // In this order: a file that another attempt renames in between is then seen twice, not never.
   WEIR_ASSIGN(const bool waiting, storage.exists(staged));
+  WEIR_ASSIGN(const bool done, storage.exists(target));
   if (waiting && done) {
     WEIR_TRY(check_copied(storage, staged, target, item));
     left.push_back(staged);
@@ -125,14 +138,24 @@ Status publish(Storage& storage, const std::string& folder, const PartItem& item
     return elsewhere ? Status() : lost(folder, item, staged + " is gone");
   }
   WEIR_ASSIGN(const std::uint64_t size, size_of(storage, staged));
-  if (size == item.size_bytes) return storage.rename(staged, target);
+  if (size == item.size_bytes && !item.open) return storage.rename(staged, target);
   if (size < item.size_bytes) {
     return lost(folder, item, staged + " has only " + std::to_string(size) + " bytes");
   }
-  const std::string copy = staged + ".part";
+  const std::string copy = copy_name(context, staged);
   WEIR_TRY(copy_part(storage, staged, copy, item.size_bytes));
   left.push_back(staged);
   return storage.rename(copy, target);
+}
+
+Status publish(const SinkContext& context, const std::string& folder, const PartItem& item,
+               std::vector<std::string>& left) {
+  for (int round = 1;; ++round) {
+    std::vector<std::string> more;
+    Status done = publish_now(context, folder, item, more);
+    if (done.ok()) left.insert(left.end(), more.begin(), more.end());
+    if (done.ok() || done.error().code != ErrorCode::not_found || round == kMostRounds) return done;
+  }
 }
 
 }  // namespace
@@ -140,7 +163,7 @@ Status publish(Storage& storage, const std::string& folder, const PartItem& item
 std::string PartItem::encode() const {
   std::string bytes;
   ByteWriter writer(bytes);
-  writer.varint(kFormat);
+  writer.varint(open ? kFormatOpen : kFormat);
   writer.string(staged_name);
   writer.string(final_name);
   writer.varint(size_bytes);
@@ -156,9 +179,11 @@ Result<PartItem> PartItem::decode(std::string_view bytes) {
   item.final_name = reader.string();
   item.size_bytes = reader.varint();
   item.folder = reader.string();
+  item.open = version == kFormatOpen;
   const bool named =
       is_plain(item.staged_name) && (item.final_name.empty() || is_plain(item.final_name));
-  if (version == kFormat && !reader.failed() && reader.at_end() && named) return item;
+  const bool known = version == kFormat || (item.open && !item.final_name.empty());
+  if (known && !reader.failed() && reader.at_end() && named) return item;
   return Error{ErrorCode::incompatible,
                "the checkpoint names output of a file sink in a form that this version of Weir "
                "does not know",
@@ -182,17 +207,23 @@ Status prepare_parts(const SinkContext& context, const std::string& folder,
   }
   Storage& storage = *context.env->storage;
   WEIR_TRY(own_folder(context, folder, names));
-  for (const PartItem& item : items) WEIR_TRY(bring(storage, folder, item));
+  for (const PartItem& item : items) WEIR_TRY(bring(context, folder, item));
   if (!items.empty()) WEIR_TRY(storage.sync_dir(staging_folder(folder)));
-  return remove_dead(storage, folder, names);
+  return remove_dead(context, folder, names);
 }
 
-Status commit_parts(Storage& storage, const std::string& folder,
+bool is_copy_of(std::string_view name, std::string_view staged) {
+  return name.starts_with(staged) && name.substr(staged.size()).starts_with('.') &&
+         name.ends_with(kCopySuffix);
+}
+
+Status commit_parts(const SinkContext& context, const std::string& folder,
                     const std::vector<Committable>& committables) {
+  Storage& storage = *context.env->storage;
   std::vector<std::string> left;
   for (const Committable& bytes : committables) {
     WEIR_ASSIGN(const PartItem item, PartItem::decode(bytes));
-    WEIR_TRY(publish(storage, folder, item, left));
+    WEIR_TRY(publish(context, folder, item, left));
     WEIR_FAILPOINT("file_sink.after_rename");
   }
   WEIR_TRY(storage.sync_dir(folder));

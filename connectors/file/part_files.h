@@ -15,8 +15,13 @@
 // recorded part when there is more. That needs neither truncation nor appending from the storage,
 // and no byte is written twice unless there was a crash.
 //
-//   item := varint 2, string staged name, string final name (empty: carried over), varint size,
-//           string DIR
+//   item := varint format, string staged name, string final name (empty: carried over),
+//           varint size, string DIR
+//   format := 2, or 3 for a committable that was carried over by an attempt before
+//
+// Attempts of one job may overlap (part_owner.h), so one that was overtaken may still write to a
+// file which it had carried over: that is committed as a copy, always, and copies are named for who
+// makes them. Two attempts that commit one item come to the same, whoever is first.
 //
 // Who may write to DIR: part_owner.h. A checkpoint may be restored into another folder than its
 // output lies in: then what DIR shows stays there, what DIR stages is copied, and DIR is not
@@ -42,6 +47,7 @@ struct PartItem {
   std::string final_name;
   std::uint64_t size_bytes = 0;
   std::string folder;  ///< its canonical path when the item was made
+  bool open = false;   ///< a committable that another attempt had open, and may still write to
 
   std::string encode() const;
   static Result<PartItem> decode(std::string_view bytes);
@@ -57,7 +63,10 @@ Status prepare_parts(const SinkContext& context, const std::string& folder,
 
 /// Gives closed files their final names. What was done already is fine; what can no longer be done
 /// is an error that names the lost file.
-Status commit_parts(Storage& storage, const std::string& folder,
+Status commit_parts(const SinkContext& context, const std::string& folder,
                     const std::vector<Committable>& committables);
+
+/// Says whether `name` is a copy of the staged file `staged` that some attempt makes.
+bool is_copy_of(std::string_view name, std::string_view staged);
 
 }  // namespace weir::file::detail

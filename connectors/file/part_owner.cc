@@ -1,6 +1,7 @@
 // Taking and refusing; see part_owner.h.
 #include "weir/connectors/file/part_owner.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "weir/base/json.h"
 #include "weir/base/path.h"
 #include "weir/base/storage.h"
+#include "weir/checkpoint/attempt.h"
 #include "weir/connectors/file/part_files.h"
 #include "weir/runtime/environment.h"
 
@@ -91,11 +93,11 @@ Status lock_folder(const SinkContext& context, const std::string& folder) {
 
 /// Committed files may be there only if this run's own past put them there.
 Status check_committed(const SinkContext& context, const std::string& folder,
+                       const std::vector<StorageEntry>& entries,
                        const std::optional<PartOwner>& owner, const PartNames& live) {
   const bool own_past = context.restored && (!owner || owner->run_id == context.run_id);
   std::string newer;
   std::size_t count = 0;
-  WEIR_ASSIGN(const std::vector<StorageEntry> entries, context.env->storage->list(folder));
   for (const StorageEntry& entry : entries) {
     const auto checkpoint = checkpoint_of(entry.name);
     if (!checkpoint) continue;
@@ -119,22 +121,25 @@ Status check_committed(const SinkContext& context, const std::string& folder,
 /// of it.
 bool is_live(const PartNames& live, std::string_view name) {
   if (live.staged.contains(std::string(name))) return true;
-  constexpr std::string_view kCopy = ".part";
-  if (!name.ends_with(kCopy)) return false;
-  name.remove_suffix(kCopy.size());
-  return live.staged.contains(std::string(name));
+  return std::any_of(live.staged.begin(), live.staged.end(),
+                     [name](const std::string& staged) { return is_copy_of(name, staged); });
 }
 
 bool is_output(std::string_view name) { return name != kLock && !name.starts_with(kOwner); }
 
+/// What an attempt that died while it wrote the owner left behind.
+bool is_temporary(std::string_view name) {
+  return name.starts_with(kOwner) && attempt_number(name).has_value();
+}
+
 /// Staged files may be taken over only if nobody else can ever want to commit them.
 Status check_staged(const SinkContext& context, const std::string& folder,
-                    const std::optional<PartOwner>& owner, const PartNames& live) {
+                    const std::vector<StorageEntry>& entries, const std::optional<PartOwner>& owner,
+                    const PartNames& live) {
   if (owner && (owner->state_id == context.owner.id || owner->temporary)) return {};
   const std::string staging = staging_folder(folder);
   std::string first;
   std::size_t count = 0;
-  WEIR_ASSIGN(const std::vector<StorageEntry> entries, context.env->storage->list(staging));
   for (const StorageEntry& entry : entries) {
     if (!is_output(entry.name) || is_live(live, entry.name)) continue;
     if (count++ == 0) first = entry.name;
@@ -158,7 +163,7 @@ Status write_owner(const SinkContext& context, const std::string& folder) {
   std::string text;
   to_json(text, owner);
   Storage& storage = *context.env->storage;
-  WEIR_TRY(write_file_atomically(storage, owner_path(folder), text + "\n"));
+  WEIR_TRY(write_file_atomically(storage, owner_path(folder), text + "\n", context.attempt));
   WEIR_TRY(storage.sync_dir(parent_path(folder)));
   return storage.sync_dir(folder);
 }
@@ -175,17 +180,26 @@ Status cannot_write(const std::string& folder, Status status) {
 
 Status own_folder(const SinkContext& context, const std::string& folder, const PartNames& live) {
   WEIR_TRY(cannot_write(folder, lock_folder(context, folder)));
-  WEIR_ASSIGN(const std::optional<PartOwner> owner, read_owner(*context.env->storage, folder));
-  WEIR_TRY(check_committed(context, folder, owner, live));
-  WEIR_TRY(check_staged(context, folder, owner, live));
+  Storage& storage = *context.env->storage;
+  // Whoever has written what is listed here had become the owner before, perhaps just now.
+  WEIR_ASSIGN(const std::vector<StorageEntry> committed, storage.list(folder));
+  WEIR_ASSIGN(const std::vector<StorageEntry> staged, storage.list(staging_folder(folder)));
+  WEIR_ASSIGN(const std::optional<PartOwner> owner, read_owner(storage, folder));
+  WEIR_TRY(check_committed(context, folder, committed, owner, live));
+  WEIR_TRY(check_staged(context, folder, staged, owner, live));
   return cannot_write(folder, write_owner(context, folder));
 }
 
-Status remove_dead(Storage& storage, const std::string& folder, const PartNames& live) {
+Status remove_dead(const SinkContext& context, const std::string& folder, const PartNames& live) {
+  Storage& storage = *context.env->storage;
   const std::string staging = staging_folder(folder);
+  const auto own = attempt_number(context.attempt);
   WEIR_ASSIGN(const std::vector<StorageEntry> entries, storage.list(staging));
   for (const StorageEntry& entry : entries) {
-    if (!is_output(entry.name) || live.staged.contains(entry.name)) continue;
+    if (!is_output(entry.name) && !is_temporary(entry.name)) continue;
+    if (live.staged.contains(entry.name)) continue;
+    const auto writer = attempt_number(entry.name);
+    if (own && writer && *writer > *own) continue;
     WEIR_TRY(storage.remove(join_path(staging, entry.name)));
   }
   return {};

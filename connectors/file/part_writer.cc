@@ -137,6 +137,7 @@ Result<Staged> PartWriter::stage(std::uint64_t checkpoint, bool last) {
     WEIR_ASSIGN(PartItem item, PartItem::decode(bytes));
     item.final_name = final_name();
     item.folder = canonical_folder_;
+    item.open = true;
     staged.committables.push_back(item.encode());
   }
   for (const std::shared_ptr<StagedFile>& file : closed_) {

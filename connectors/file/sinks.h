@@ -81,7 +81,7 @@ class FileSink final : public Sink<T> {
   }
   Status commit(const SinkContext& context,
                 const std::vector<Committable>& committables) const override {
-    return commit_parts(*context.env->storage, options_.folder, committables);
+    return commit_parts(context, options_.folder, committables);
   }
   std::string destination() const override {
     const std::string folder = canonical_path(options_.folder);

@@ -81,10 +81,10 @@ void run(std::string_view input) {
   for (const std::string& bytes : live) {
     if (!PartItem::decode(bytes)->final_name.empty()) committables.push_back(bytes);
   }
-  static_cast<void>(commit_parts(world.storage, "/out", committables));
+  static_cast<void>(commit_parts(context, "/out", committables));
   check_kept(before, world.storage, false);
-  if (commit_parts(world.storage, "/out", committables).ok()) {
-    WEIR_CHECK(commit_parts(world.storage, "/out", committables).ok(), "a commit can be repeated");
+  if (commit_parts(context, "/out", committables).ok()) {
+    WEIR_CHECK(commit_parts(context, "/out", committables).ok(), "a commit can be repeated");
   }
 }
 
