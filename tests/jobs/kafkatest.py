@@ -122,9 +122,8 @@ class KafkaRun:
     def wait_for_checkpoint(self):
         """Until the running process has made a checkpoint; false when it has not in 10 s."""
         self.wait_until_running()
-        folder = os.path.join(self.state, "checkpoints")
-        before = set(os.listdir(folder)) if os.path.isdir(folder) else set()
-        return wait_for(lambda: os.path.isdir(folder) and set(os.listdir(folder)) - before)
+        before = set(weirtest.manifests(self.state))
+        return wait_for(lambda: set(weirtest.manifests(self.state)) - before)
 
     def output(self):
         for _ in range(3):  # a broker that has just started may not know its topics yet

@@ -11,6 +11,7 @@ import unittest
 from collections import Counter
 
 from cli_test import ORDERS, WEIR, CommandTest
+from weirtest import manifests
 
 ROWS = 12_000  # more than the slow runs get through
 QUICK = ("--checkpoint-interval", "50ms", "--set", "roll=0ms")
@@ -108,9 +109,9 @@ class OutputOwner(CommandTest):
         time.sleep(5)  # a batch takes two seconds
         first.send_signal(signal.SIGINT)
         self.assertEqual(first.wait(timeout=30), 0)
-        names = sorted(path.stem for path in (self.folder / "state/checkpoints").iterdir())
-        self.assertGreater(len(names), 3)
-        return str(int(names[1]))
+        ids = manifests(self.folder / "state")
+        self.assertGreater(len(ids), 3)
+        return str(ids[1])
 
     def test_an_older_checkpoint(self):
         older = self.stopped_with_many_checkpoints()

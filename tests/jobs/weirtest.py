@@ -40,6 +40,20 @@ def data_file(name):
     return path
 
 
+def manifests(state):
+    """The ids of the checkpoints in a state folder, ascending; attempts leave marks among them."""
+    folder = os.path.join(state, "checkpoints")
+    ids = []
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        try:
+            with open(os.path.join(folder, name), "rb") as file:
+                if name.endswith(".json") and b'"mark":' not in file.read(100):
+                    ids.append(int(name[:-5]))
+        except FileNotFoundError:
+            pass  # collected in this moment
+    return ids
+
+
 def unpack(path, target, rows=None):
     """Decompresses a .zst file of CSV, up to its first `rows` rows after the header."""
     text = subprocess.run(["zstd", "-dcq", path], stdout=subprocess.PIPE, check=True).stdout
