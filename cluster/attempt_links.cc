@@ -244,7 +244,8 @@ void AttemptLinks::prepared(TaskListener& coordinator, const JobIdentity& identi
     const std::lock_guard lock(mutex_);
     attached_ = &coordinator;
   }
-  Deploy deploy{identity.run_id, identity.attempt_name, identity.newest_id, ""};
+  Deploy deploy{identity.run_id, identity.attempt_name, identity.newest_id, identity.claimed_id,
+                ""};
   if (restore != nullptr) deploy.restore = manifest_path_of(*restore);
   const std::string bytes = encode_deploy(deploy);
   for (auto& [process, link] : links_) link->send(bytes);

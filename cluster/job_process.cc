@@ -193,6 +193,7 @@ void JobProcess::run_others() {
   identity.attempt = options_.id.attempt;
   identity.max_parallelism = job_->max_parallelism();
   identity.newest_id = deploy->newest_id;
+  identity.claimed_id = deploy->claimed_id;
   identity.config = loaded_.options.config;
   TaskGroupOptions options;
   options.job_version = loaded_.options.job_version;

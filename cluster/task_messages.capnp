@@ -113,6 +113,7 @@ struct Deploy {
   attemptName @1 :Text;
   newestId @2 :UInt64;
   restore @3 :Text;  # path of the manifest; empty: a fresh start
+  claimedId @4 :UInt64;
 }
 
 struct PeerMessage {

@@ -242,6 +242,7 @@ std::string encode_deploy(const Deploy& deploy) {
     out.setRunId(text(deploy.run_id));
     out.setAttemptName(text(deploy.attempt_name));
     out.setNewestId(deploy.newest_id);
+    out.setClaimedId(deploy.claimed_id);
     out.setRestore(text(deploy.restore));
   });
 }

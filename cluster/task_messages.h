@@ -44,7 +44,7 @@ struct TaskCounts {
 /// What the process of the coordinator has prepared; what the others need to build their tasks.
 struct Deploy {
   std::string run_id, attempt_name;
-  CheckpointId newest_id = 0;
+  CheckpointId newest_id = 0, claimed_id = 0;
   std::string restore;  ///< path of the manifest to restore from; empty: a fresh start
 };
 

@@ -158,7 +158,7 @@ Status read_root(wire::PeerMessage::Reader root, PeerMessages& to) {
     case wire::PeerMessage::DEPLOY: {
       const auto deploy = root.getDeploy();
       to.deploy({text(deploy.getRunId()), text(deploy.getAttemptName()), deploy.getNewestId(),
-                 text(deploy.getRestore())});
+                 deploy.getClaimedId(), text(deploy.getRestore())});
       return {};
     }
     case wire::PeerMessage::END:

@@ -128,7 +128,8 @@ class LocalJobRunner final : public JobRunner {
   std::string from_;  // whence restore_ is
   Plan plan_;
   JobIdentity identity_;
-  HeldLocks locks_;  // of sinks; kept between attempts, so that nobody comes in between
+  // Of sinks; kept between attempts, so that nobody comes in between.
+  HeldLocks locks_ = part_ != nullptr ? HeldLocks::none() : HeldLocks();
 
   mutable std::mutex mutex_;  // guards deployment_ and worker_ against requests from other threads
   std::unique_ptr<Deployment> deployment_;
