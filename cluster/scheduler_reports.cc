@@ -98,10 +98,11 @@ void Scheduler::take_end(Turn& turn, JobRecord& record, const std::string& worke
   advance(turn, record);
 }
 
-/// Of the newest attempt, which was given up before.
+/// Of the newest attempt, which was given up before. A job that waits may have gone on from it with
+/// another spec, so that what its end meant is done with: each new leader hears of it once more.
 void Scheduler::take_late(Turn& turn, JobRecord& record, const std::string& worker,
                           const ProcessReport& report) {
-  const bool between = !is_over(record.state);
+  const bool between = record.state == JobState::restarting || record.state == JobState::stopping;
   if (!between && record.state != JobState::failed) return;
   Run& run = runs_.at(record.id);
   const bool known = !record.exceptions.empty() && record.exceptions[0].attempt == record.attempt;

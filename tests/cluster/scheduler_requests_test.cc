@@ -125,6 +125,18 @@ TEST_F(SchedulerRequests, ChangeGoesOnWithTheNewSpecAfterALastCheckpoint) {
   EXPECT_EQ(play.record().state, JobState::stopped);
 }
 
+// Found by the simulation: a stop that nobody had asked for.
+TEST_F(SchedulerRequests, TheWordThatAChangeWaitedForCountsOnce) {
+  play.run();
+  play.change(2);
+  const ProcessReport word = play.word(JobState::stopped);
+  play.change_leader();
+  EXPECT_THAT(play.join("a", 2, {word}), ElementsAre("save j-1 waiting 1 []", "kill a j-1/1"));
+  play.change_leader();
+  EXPECT_THAT(play.join("a", 2, {word}), IsEmpty());
+  EXPECT_THAT(play.wait(3s), ElementsAre("save j-1 starting 2 [a:2]", "start a j-1/2/0"));
+}
+
 TEST_F(SchedulerRequests, ChangeTakesUpTheCheckpointThatWasAskedForWhereverItBegan) {
   Play savepoint;
   savepoint.join("a");
