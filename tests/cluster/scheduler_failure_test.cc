@@ -63,8 +63,8 @@ TEST_F(SchedulerFailure, SeveralReportsOfOneAttemptCountOnce) {
               ElementsAre("save j-1 restarting 1 []"));
   EXPECT_EQ(play.record().failures, 1u);
   ASSERT_EQ(play.record().exceptions.size(), 1u);
-  EXPECT_EQ(play.record().exceptions[0].message, "out of memory");
-  EXPECT_EQ(play.record().exceptions[0].worker, "b");
+  EXPECT_EQ(play.record().exceptions.at(0).message, "out of memory");
+  EXPECT_EQ(play.record().exceptions.at(0).worker, "b");
   EXPECT_THAT(play.report("a", play.ended(0, kGone)), IsEmpty());
   EXPECT_THAT(play.report("a", play.ended(0, "disk full")), IsEmpty()) << "the first of a rank";
 }
@@ -79,7 +79,7 @@ TEST_F(SchedulerFailure, WhatCannotHealFailsTheJobAlsoWhenItIsToldLater) {
   play.report("a", play.ended(0, kGone));
   EXPECT_THAT(play.report("b", play.ended(1, "a function threw", false)),
               ElementsAre("save j-1 failed 1 []"));
-  EXPECT_EQ(play.record().exceptions[0].message, "a function threw");
+  EXPECT_EQ(play.record().exceptions.at(0).message, "a function threw");
   EXPECT_THAT(play.wait(1h), IsEmpty());
 }
 
@@ -105,8 +105,8 @@ TEST_F(SchedulerFailure, AnEchoBeforeTheLossOfItsWorkerIsThatLoss) {
   EXPECT_THAT(play.lose("b"), ElementsAre("save j-1 starting 2 [a:4]", "start a j-1/2/0"));
   EXPECT_EQ(play.record().failures, 0u);
   ASSERT_EQ(play.record().exceptions.size(), 1u);
-  EXPECT_THAT(play.record().exceptions[0].message, HasSubstr("worker b is lost"));
-  EXPECT_EQ(play.record().exceptions[0].attempt, 1u);
+  EXPECT_THAT(play.record().exceptions.at(0).message, HasSubstr("worker b is lost"));
+  EXPECT_EQ(play.record().exceptions.at(0).attempt, 1u);
 }
 
 TEST_F(SchedulerFailure, ALossBesideAnotherFailureDoesNotShortenThePause) {
@@ -127,7 +127,7 @@ TEST_F(SchedulerFailure, PausesDoubleUpToTheLongest) {
   EXPECT_THAT(pauses, ElementsAre("100", "200", "400", "800", "1600", "3200", "6400", "12800",
                                   "25600", "30000", "30000"));
   EXPECT_EQ(play.record().exceptions.size(), 10u);
-  EXPECT_EQ(play.record().exceptions[0].attempt, 11u) << "the newest first";
+  EXPECT_EQ(play.record().exceptions.at(0).attempt, 11u) << "the newest first";
 }
 
 TEST_F(SchedulerFailure, GivesUpAfterMaxRestarts) {
@@ -141,7 +141,8 @@ TEST_F(SchedulerFailure, GivesUpAfterMaxRestarts) {
     }
     play.report("a", play.ended(0, "out of memory"));
     EXPECT_EQ(play.record().state, JobState::failed) << option;
-    EXPECT_THAT(play.record().exceptions[0].message, HasSubstr("out of memory Given up")) << option;
+    EXPECT_THAT(play.record().exceptions.at(0).message, HasSubstr("out of memory Given up"))
+        << option;
     EXPECT_THAT(play.wait(1h), IsEmpty());
   }
 }
@@ -186,7 +187,7 @@ TEST_F(SchedulerFailure, AnAttemptThatDoesNotRunInTimeHasFailed) {
   EXPECT_EQ(slow.idle(), 1s);
   EXPECT_THAT(slow.wait(1s),
               ElementsAre("save j-1 restarting 1 []", "kill a j-1/1", "kill b j-1/1"));
-  EXPECT_THAT(slow.record().exceptions[0].message, HasSubstr("on a, b"));
+  EXPECT_THAT(slow.record().exceptions.at(0).message, HasSubstr("on a, b"));
   EXPECT_THAT(play.wait(1h), IsEmpty()) << "one that runs has all the time";
 }
 
@@ -205,7 +206,7 @@ TEST_F(SchedulerFailure, ARestartBeginsWhereTheJobWasToBeginUntilThereIsACheckpo
   EXPECT_EQ(fresh.saved.at("j-1").spec.from, "latest") << "and a new leader knows";
   fresh.report("a", fresh.ended(0, "out of memory"));
   fresh.wait(100ms);
-  EXPECT_EQ(std::get<Start>(std::get<Send>(fresh.orders[1]).message).spec.from, "latest");
+  EXPECT_EQ(std::get<Start>(std::get<Send>(fresh.orders.at(1)).message).spec.from, "latest");
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ TEST_F(SchedulerRequests, CancelTakesEffectAtOnceBetweenAttempts) {
 TEST_F(SchedulerRequests, StopAsksForALastCheckpoint) {
   play.run();
   EXPECT_THAT(play.stop(), ElementsAre("save j-1 stopping 1 [a:2 b:2]", kAsked));
-  EXPECT_EQ(std::get<Ask>(std::get<Send>(play.orders[1]).message).request, 0u);
+  EXPECT_EQ(std::get<Ask>(std::get<Send>(play.orders.at(1)).message).request, 0u);
   EXPECT_THAT(play.stop(), ElementsAre("save j-1 stopping 1 [a:2 b:2]")) << "it has been asked";
   EXPECT_THAT(play.wait(1h), IsEmpty()) << "a last checkpoint may take its time";
   EXPECT_THAT(play.report("a", play.word(JobState::stopped)),

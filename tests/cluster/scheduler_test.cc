@@ -10,7 +10,7 @@ TEST(Scheduler, SavesAnAttemptBeforeItStarts) {
   EXPECT_THAT(play.join("b"), IsEmpty());
   EXPECT_THAT(play.submit(),
               ElementsAre("save j-1 starting 1 [a:2 b:2]", "start a j-1/1/0", "start b j-1/1/1"));
-  const auto& start = std::get<Start>(std::get<Send>(play.orders[2]).message);
+  const auto& start = std::get<Start>(std::get<Send>(play.orders.at(2)).message);
   EXPECT_EQ(start.library_path, "/libraries/ab12.so");
   EXPECT_EQ(start.spec.parallelism, 4u);
   EXPECT_EQ(start.processes.size(), 2u);
@@ -27,7 +27,7 @@ TEST(Scheduler, PeersGoOutWhenAllListenAndTheJobRunsWhenAllRun) {
   EXPECT_THAT(play.report("b", play.at(ProcessPhase::starting, 1)), IsEmpty());
   EXPECT_THAT(play.report("b", play.at(ProcessPhase::listening, 1)),
               ElementsAre("peers a j-1/1", "peers b j-1/1"));
-  const auto& peers = std::get<Peers>(std::get<Send>(play.orders[1]).message);
+  const auto& peers = std::get<Peers>(std::get<Send>(play.orders.at(1)).message);
   EXPECT_THAT(peers.addresses, ElementsAre(Address{"host", 4000}, Address{"host", 4001}));
   EXPECT_THAT(play.report("b", play.at(ProcessPhase::listening, 1)), IsEmpty()) << "once is enough";
   EXPECT_THAT(play.report("a", play.at(ProcessPhase::running, 0)), IsEmpty());
@@ -104,7 +104,7 @@ TEST(Scheduler, TheMastersFailureIsJudgedByItsCause) {
   play.run();
   failed = play.word(JobState::failed);
   EXPECT_THAT(play.report("a", failed), ElementsAre("save j-1 failed 2 []", "kill a j-1/2"));
-  EXPECT_THAT(play.record().exceptions[0].message, HasSubstr("not why"));
+  EXPECT_THAT(play.record().exceptions.at(0).message, HasSubstr("not why"));
 }
 
 TEST(Scheduler, AProcessThatEndsQuietlyWaitsForTheMastersWord) {
