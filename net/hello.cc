@@ -10,15 +10,6 @@ namespace {
 
 constexpr std::uint32_t kMagic = 0x72696557;  // "Weir"
 
-/// Takes as long whatever the difference is and wherever.
-bool same_secret(std::string_view a, std::string_view b) {
-  unsigned differs = a.size() == b.size() ? 0 : 1;
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    differs |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  }
-  return differs == 0;
-}
-
 Error refused(const std::string& what) { return {ErrorCode::incompatible, what, false}; }
 
 }  // namespace
@@ -53,6 +44,14 @@ Result<Hello> read_hello(std::string_view bytes) {
   }
   hello.process = static_cast<std::uint32_t>(process);
   return hello;
+}
+
+bool same_secret(std::string_view a, std::string_view b) {
+  unsigned differs = a.size() == b.size() ? 0 : 1;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    differs |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
+  }
+  return differs == 0;
 }
 
 Status check_hello(const Hello& mine, const Hello& theirs) {

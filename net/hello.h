@@ -30,6 +30,9 @@ void write_hello(std::string& bytes, const Hello& hello);
 /// Errors: corrupt for bytes that are no hello; refused (incompatible) for another version.
 Result<Hello> read_hello(std::string_view bytes);
 
+/// Whether two secrets are the same; takes as long whatever the difference is and wherever.
+bool same_secret(std::string_view a, std::string_view b);
+
 /// Whether who says `theirs` may speak to who says `mine`. The tokens are compared in constant
 /// time, and never appear in the error.
 Status check_hello(const Hello& mine, const Hello& theirs);

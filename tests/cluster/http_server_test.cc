@@ -1,0 +1,395 @@
+// The HTTP server over real sockets: what it answers, and that no caller makes it crash or grow.
+#include "weir/cluster/http_server.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <random>
+
+#include "weir/cluster/http_target.h"
+
+namespace weir::cluster {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A socket that says whatever it is told to.
+class Caller {
+ public:
+  explicit Caller(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+  }
+  ~Caller() { ::close(fd_); }
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+
+  /// False when the other end has closed.
+  bool send(const std::string& bytes) {
+    for (std::size_t at = 0; at < bytes.size();) {
+      const auto n = ::send(fd_, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
+      if (n <= 0) return false;
+      at += static_cast<std::size_t>(n);
+    }
+    return true;
+  }
+  /// One answer with a Content-Length, head and body; shorter when the other end closes.
+  std::string answer(bool without_body = false) {
+    for (;;) {
+      const auto end = seen_.find("\r\n\r\n");
+      if (end != std::string::npos) {
+        const auto field = seen_.find("Content-Length: ");
+        std::size_t size = end + 4;
+        if (field < end && !without_body) size += std::stoul(seen_.substr(field + 16));
+        if (seen_.size() >= size) {
+          const std::string one = seen_.substr(0, size);
+          seen_.erase(0, size);
+          return one;
+        }
+      }
+      if (!read_more()) return std::exchange(seen_, "");
+    }
+  }
+  /// Whether the other end closes, and sends nothing before.
+  bool closed() { return !read_more() && seen_.empty(); }
+  void end() { ::shutdown(fd_, SHUT_WR); }
+
+ private:
+  bool read_more() {
+    pollfd event{fd_, POLLIN, 0};
+    const int ready = ::poll(&event, 1, 30000);
+    EXPECT_EQ(ready, 1) << "no answer";
+    if (ready != 1) return false;
+    char bytes[4096];
+    const auto n = ::recv(fd_, bytes, sizeof bytes, 0);
+    if (n <= 0) return false;
+    seen_.append(bytes, static_cast<std::size_t>(n));
+    return true;
+  }
+  int fd_;
+  std::string seen_;
+};
+
+/// A server that says back what it was asked.
+class HttpServerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("weir-http-" + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+    options_.upload_folder = folder_.string();
+    options_.upload_path = "/files/";
+    options_.max_upload_bytes = 1 << 20;
+    options_.max_body_bytes = 1000;
+  }
+  void TearDown() override {
+    server_.reset();
+    fs::remove_all(folder_);
+  }
+
+  std::uint16_t serve() {
+    auto server = HttpServer::start(options_, [this](HttpCall call, HttpServer::Reply reply) {
+      handle(std::move(call), std::move(reply));
+    });
+    EXPECT_TRUE(server.ok()) << server.error().message;
+    server_ = std::move(server).value();
+    return server_->port();
+  }
+  virtual void handle(HttpCall call, HttpServer::Reply reply) {
+    std::string text = call.method;
+    for (const auto& segment : call.path) text += " [" + segment + "]";
+    for (const auto& [name, value] : call.query) text += " " + name + "=" + value;
+    if (!call.body.empty()) text += " body " + call.body;
+    if (!call.upload.empty()) {
+      text += " upload of " + std::to_string(fs::file_size(call.upload));
+    }
+    reply({200, text, "text/plain"});
+  }
+  std::size_t files() const {
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+  }
+
+  fs::path folder_;
+  HttpServerOptions options_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+std::string get(const std::string& path, const std::string& more = "") {
+  return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more + "\r\n";
+}
+std::string put(const std::string& path, const std::string& body, const std::string& more = "") {
+  return "PUT " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST_F(HttpServerTest, AnswersRequestAfterRequestOnOneConnection) {
+  Caller caller(serve());
+  caller.send(get("/a/b%20c?x=1&y=%2F+z") + get("/second"));  // both at once
+  const std::string first = caller.answer();
+  EXPECT_TRUE(first.starts_with("HTTP/1.1 200 OK\r\n")) << first;
+  EXPECT_TRUE(has(first, "GET [a] [b c] x=1 y=/ z")) << first;
+  EXPECT_TRUE(has(caller.answer(), "GET [second]"));
+  caller.send(put("/other", "some words"));
+  EXPECT_TRUE(has(caller.answer(), "PUT [other] body some words"));
+}
+
+TEST_F(HttpServerTest, ClosesWhenAskedTo) {
+  Caller caller(serve());
+  caller.send(get("/x", "Connection: close\r\n"));
+  EXPECT_TRUE(has(caller.answer(), "Connection: close"));
+  EXPECT_TRUE(caller.closed());
+}
+
+TEST_F(HttpServerTest, HeadHasNoBodyAndOptionsSayWhatIsAllowed) {
+  Caller caller(serve());
+  caller.send("HEAD /x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  const std::string head = caller.answer(true);
+  EXPECT_TRUE(has(head, "Content-Length: 7")) << head;  // of "GET [x]"
+  caller.send("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  const std::string options = caller.answer();
+  EXPECT_TRUE(options.starts_with("HTTP/1.1 204")) << options;
+  EXPECT_TRUE(has(options, "Allow: GET, HEAD")) << options;
+  caller.send(get("/still"));
+  EXPECT_TRUE(has(caller.answer(), "GET [still]"));
+}
+
+TEST_F(HttpServerTest, KeepsUploadsAsFilesUntilTheAnswer) {
+  Caller caller(serve());
+  caller.send(put("/files/x", std::string(300'000, 'u'), "Expect: 100-continue\r\n"));
+  EXPECT_TRUE(caller.answer().starts_with("HTTP/1.1 100 Continue"));
+  EXPECT_TRUE(has(caller.answer(), "upload of 300000"));
+  caller.send(get("/wait"));
+  caller.answer();
+  EXPECT_EQ(files(), 0u);
+}
+
+TEST_F(HttpServerTest, AnUploadThatBreaksOffLeavesNothing) {
+  const auto port = serve();
+  {
+    Caller caller(port);
+    caller.send("PUT /files/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nabc");
+    caller.end();
+    EXPECT_TRUE(caller.closed());
+  }
+  Caller other(port);
+  other.send(get("/x"));
+  other.answer();
+  EXPECT_EQ(files(), 0u);
+}
+
+TEST_F(HttpServerTest, BodiesHaveALimit) {
+  const auto port = serve();
+  for (const char* path : {"/x", "/files/x"}) {
+    Caller declared(port);
+    declared.send("PUT " + std::string(path) +
+                  " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n");
+    const std::string no = declared.answer();
+    EXPECT_TRUE(no.starts_with("HTTP/1.1 413")) << no;
+    EXPECT_TRUE(has(no, "{\"error\":{\"code\":\"invalid_argument\"")) << no;
+
+    Caller chunked(port);
+    chunked.send("PUT " + std::string(path) +
+                 " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+    const std::string chunk = "8000\r\n" + std::string(0x8000, 'c') + "\r\n";
+    for (int i = 0; i < 40 && chunked.send(chunk); ++i) {
+    }
+    const std::string too_much = chunked.answer();
+    EXPECT_TRUE(too_much.starts_with("HTTP/1.1 413")) << too_much;
+  }
+  EXPECT_EQ(files(), 0u);
+}
+
+TEST_F(HttpServerTest, WantsTheTokenButNotOfProbes) {
+  options_.token = "secret";
+  options_.open_paths = {"/health"};
+  const auto port = serve();
+  Caller caller(port);
+  caller.send(get("/health?verbose=1"));
+  EXPECT_TRUE(caller.answer().starts_with("HTTP/1.1 200"));
+  caller.send(get("/x", "Authorization: Bearer secret\r\n"));
+  EXPECT_TRUE(caller.answer().starts_with("HTTP/1.1 200"));
+  for (const char* wrong : {"", "Authorization: Bearer secre\r\n", "Authorization: Bearer\r\n",
+                            "Authorization: Basic secret\r\n", "Authorization: secret\r\n",
+                            "Authorization: Bearer secret2\r\n"}) {
+    Caller stranger(port);
+    stranger.send(get("/x", wrong));
+    const std::string no = stranger.answer();
+    EXPECT_TRUE(no.starts_with("HTTP/1.1 401")) << wrong << no;
+    EXPECT_TRUE(has(no, "WWW-Authenticate: Bearer")) << no;
+    EXPECT_TRUE(stranger.closed());
+  }
+}
+
+TEST_F(HttpServerTest, WithoutATokenServesOnlyThisHost) {
+  options_.host = "0.0.0.0";
+  const auto refused = HttpServer::start(options_, nullptr);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+  options_.host = "127.0.0.1";
+  const auto port = serve();
+  const auto answer_to = [port](const std::string& fields) {
+    Caller caller(port);
+    caller.send("GET /x HTTP/1.1\r\n" + fields + "\r\n");
+    return caller.answer().substr(0, 12);
+  };
+  EXPECT_EQ(answer_to("Host: 127.0.0.1:7070\r\n"), "HTTP/1.1 200");
+  EXPECT_EQ(answer_to("Host: [::1]:7070\r\n"), "HTTP/1.1 200");
+  EXPECT_EQ(answer_to("Host: localhost:1\r\nOrigin: http://localhost:1\r\n"), "HTTP/1.1 200");
+  EXPECT_EQ(answer_to("Host: localhost\r\nOrigin: https://evil.example\r\n"), "HTTP/1.1 403");
+  EXPECT_EQ(answer_to("Host: localhost\r\nOrigin: null\r\n"), "HTTP/1.1 403");
+  EXPECT_EQ(answer_to("Host: rebound.example\r\n"), "HTTP/1.1 403");
+}
+
+TEST_F(HttpServerTest, BadRequestsAreAnsweredAndHarmNobody) {
+  const auto port = serve();
+  const std::string bad[] = {
+      "nonsense\r\n\r\n",
+      "GET / HTTP/9.9\r\n\r\n",
+      "GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+      "GET /%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+      "GET x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n",
+      "PUT /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+      "GET / HTTP/1.1\r\nno field\r\n\r\n",
+      std::string("\0\0\0\0\r\n\r\n", 8),
+      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",  // TLS
+  };
+  for (const std::string& request : bad) {
+    Caller caller(port);
+    caller.send(request);
+    caller.end();
+    const std::string no = caller.answer();
+    EXPECT_TRUE(no.starts_with("HTTP/1.1 400")) << request << "\n" << no;
+    EXPECT_TRUE(has(no, "{\"error\":")) << no;
+    EXPECT_TRUE(caller.closed());
+  }
+  Caller large(port);
+  large.send("GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(200'000, 'x'));
+  EXPECT_TRUE(large.answer().starts_with("HTTP/1.1 431"));
+  Caller patch(port);
+  patch.send("PATCH / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_TRUE(patch.answer().starts_with("HTTP/1.1 405"));
+}
+
+TEST_F(HttpServerTest, RandomBytesHarmNobody) {
+  const auto port = serve();
+  const std::uint64_t seed = std::random_device()();
+  RecordProperty("seed", std::to_string(seed));
+  std::mt19937_64 rng(seed);
+  const std::string whole = put("/a/b?c=d", "body", "Accept: x\r\n");
+  for (int i = 0; i < 300; ++i) {
+    std::string bytes = whole.substr(0, rng() % (whole.size() + 1));
+    for (std::size_t n = rng() % 4; n > 0 && !bytes.empty(); --n) {
+      bytes[rng() % bytes.size()] = static_cast<char>(rng());
+    }
+    Caller caller(port);
+    caller.send(bytes);
+    caller.end();
+    caller.answer();
+  }
+  Caller good(port);
+  good.send(get("/fine"));
+  EXPECT_TRUE(has(good.answer(), "GET [fine]")) << "seed " << seed;
+}
+
+TEST_F(HttpServerTest, SlowCallersAreCutOff) {
+  options_.head_time = options_.body_time = std::chrono::milliseconds(100);
+  const auto port = serve();
+  Caller silent(port), half(port), body(port);
+  half.send("GET / HT");
+  body.send("PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc");
+  EXPECT_TRUE(silent.closed());
+  EXPECT_TRUE(half.closed());
+  EXPECT_TRUE(body.closed());
+}
+
+TEST_F(HttpServerTest, TooManyConnectionsAreClosedAndTheOthersGoOn) {
+  options_.max_connections = 3;
+  const auto port = serve();
+  std::vector<std::unique_ptr<Caller>> callers;
+  for (int i = 0; i < 3; ++i) {
+    callers.push_back(std::make_unique<Caller>(port));
+    callers.back()->send(get("/x"));
+    callers.back()->answer();
+  }
+  Caller more(port);
+  EXPECT_TRUE(more.closed());
+  callers[0]->send(get("/still"));
+  EXPECT_TRUE(has(callers[0]->answer(), "GET [still]"));
+}
+
+/// Keeps the replies for later.
+class LateReplies : public HttpServerTest {
+ protected:
+  void handle(HttpCall, HttpServer::Reply reply) override { replies_.set_value(std::move(reply)); }
+  std::promise<HttpServer::Reply> replies_;
+};
+
+TEST_F(LateReplies, ComeFromAnotherThreadAndOnce) {
+  Caller caller(serve());
+  caller.send(get("/x"));
+  const auto reply = replies_.get_future().get();
+  reply({200, "first", "text/plain"});
+  reply({200, "second", "text/plain"});
+  EXPECT_TRUE(has(caller.answer(), "first"));
+}
+
+TEST_F(LateReplies, AreDroppedWhenTheServerHasGone) {
+  Caller caller(serve());
+  caller.send(get("/x"));
+  const auto reply = replies_.get_future().get();
+  server_.reset();
+  EXPECT_TRUE(caller.closed());
+  reply({200, "late", "text/plain"});
+}
+
+class Throwing : public HttpServerTest {
+ protected:
+  void handle(HttpCall, HttpServer::Reply) override { throw std::runtime_error("broken"); }
+};
+
+TEST_F(Throwing, IsAnErrorOfThatRequest) {
+  Caller caller(serve());
+  for (int i = 0; i < 2; ++i) {
+    caller.send(get("/x"));
+    const std::string no = caller.answer();
+    EXPECT_TRUE(no.starts_with("HTTP/1.1 500")) << no;
+    EXPECT_TRUE(has(no, "broken")) << no;
+  }
+}
+
+TEST(HttpTarget, IsTakenApartAndPutTogether) {
+  const auto target = parse_target("/a//%41%2fb/?q=1&q=2&empty&=x&p=%25");
+  ASSERT_TRUE(target);
+  EXPECT_EQ(target->path, (std::vector<std::string>{"a", "", "A/b"}));
+  EXPECT_EQ(target->query,
+            (std::map<std::string, std::string>{{"q", "2"}, {"empty", ""}, {"p", "%"}}));
+  EXPECT_TRUE(parse_target("/")->path.empty());
+  std::string deep;
+  for (int i = 0; i < 101; ++i) deep += "/x";
+  for (const std::string& bad : {std::string(), std::string("a"), std::string("/%"),
+                                 std::string("/%4"), std::string("/?a=%0a"), deep}) {
+    EXPECT_FALSE(parse_target(bad)) << bad;
+  }
+  const std::string text = "weird / name?&=+%\xc3\xa4";
+  EXPECT_EQ(parse_target("/" + percent_encode(text))->path[0], text);
+  EXPECT_EQ(parse_target("/?n=" + percent_encode(text))->query.at("n"), text);
+}
+
+}  // namespace
+}  // namespace weir::cluster
