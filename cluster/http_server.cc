@@ -547,18 +547,25 @@ HttpServer::~HttpServer() {
     core->acceptor.close(ignored);
     core->pause.cancel();
   });
+  std::vector<std::shared_ptr<Core::Connection>> open;  // not to end under the lock that they take
   {
     const std::lock_guard lock(core_->mutex);
     core_->stopped = true;
     for (Core::Connection* connection : core_->connections) {
       // One that is about to go away does not come back to life here.
-      if (auto alive = connection->weak_from_this().lock()) {
-        asio::post(alive->executor(), [alive] { alive->close(); });
-      }
+      if (auto alive = connection->weak_from_this().lock()) open.push_back(std::move(alive));
     }
   }
+  for (auto& connection : open) {
+    asio::post(connection->executor(), [connection] { connection->close(); });
+  }
+  open.clear();
   work.reset();
   for (std::thread& thread : core_->threads) thread.join();
+}
+
+void HttpServer::run(std::function<void()> work) {
+  core_->post(core_->io.get_executor(), std::move(work));
 }
 
 std::uint16_t HttpServer::port() const {

@@ -77,6 +77,8 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
   std::uint16_t port() const;
+  /// Does something on one of the server's threads, or nothing when it ends. Any thread.
+  void run(std::function<void()> work);
 
  private:
   struct Core;
