@@ -1,0 +1,300 @@
+// What the API does with jobs; see http_api.h.
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "weir/base/log.h"
+#include "weir/base/storage.h"
+#include "weir/checkpoint/store.h"
+#include "weir/cluster/http_api.h"
+#include "weir/cluster/http_json.h"
+
+namespace weir::cluster {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::chrono::seconds kStatusTimeout{5}, kTimeout{30};
+
+std::string new_job_id() {
+  char id[16];
+  std::snprintf(id, sizeof id, "j-%08x", static_cast<unsigned>(entropy_seed()));
+  return id;
+}
+
+bool is_job_id(const std::string& text) {
+  return text.size() == 10 && text.starts_with("j-") &&
+         text.find_first_not_of("0123456789abcdef", 2) == std::string::npos;
+}
+
+/// Takes "id" out of a request to submit: who may have to ask twice chooses it.
+Result<std::string> take_id(json::object& object) {
+  const json::value* id = object.if_contains("id");
+  if (id == nullptr) return new_job_id();
+  if (!id->is_string() || !is_job_id(std::string(id->get_string()))) {
+    return Error{ErrorCode::invalid_argument, "'id' must be j- and eight hexadecimal digits"};
+  }
+  std::string text(id->get_string());
+  object.erase("id");
+  return text;
+}
+
+Status check_new(const JobSpec& spec) {
+  const auto wrong = [](const std::string& what) {
+    return Error{ErrorCode::invalid_argument, what};
+  };
+  if (spec.name.empty()) return wrong("A job needs a name");
+  if (is_job_id(spec.name)) return wrong("A job's name must not look like an id");
+  if (!spec.state_dir.empty() && spec.state_dir[0] != '/') {
+    return wrong("'state_dir' must be an absolute path in the storage that all hosts share");
+  }
+  return {};
+}
+
+/// The answer to a request that changed a job: how it stands then.
+ClusterLeader::Done changed(ClusterLeader& leader, const std::string& id, unsigned status,
+                            const HttpServer::Reply& reply) {
+  return [&leader, id, status, reply](const Status& done) {
+    if (!done.ok()) return reply(http_error(done.error()));
+    const JobRecord* record = leader.job(id);  // the leader calls this: it is there
+    reply(json_reply(status, record != nullptr ? record_json(*record) : json::object{{"id", id}}));
+  };
+}
+
+/// An object that a job answered; what is none becomes an error.
+Result<json::object> answer_object(const Result<std::string>& answer) {
+  if (!answer.ok()) return answer.error();
+  json::error_code failed;
+  json::value value = json::parse(*answer, failed);
+  if (failed || !value.is_object()) {
+    return Error{ErrorCode::corrupt, "The job answered what is no JSON object"};
+  }
+  json::object object = std::move(value.as_object());
+  object.erase("ok");
+  return object;
+}
+
+void pass_on(const Result<std::string>& answer, const HttpServer::Reply& reply) {
+  auto object = answer_object(answer);
+  reply(object.ok() ? json_reply(200, *object) : http_error(object.error()));
+}
+
+std::string request_of(const json::object& object) {
+  const json::value* request = object.if_contains("request");
+  return request != nullptr && request->is_string() ? std::string(request->get_string()) : "";
+}
+
+}  // namespace
+
+void HttpApi::list_jobs(const Reply& reply) {
+  with_leader(reply, [](ClusterLeader& leader, const Reply& to) {
+    json::array list;
+    for (const JobRecord* job : leader.jobs()) list.push_back(summary_json(*job));
+    to(json_reply(200, {{"jobs", std::move(list)}}));
+  });
+}
+
+void HttpApi::submit(const HttpCall& call, Reply reply) {
+  auto object = body_object(call.body);
+  if (!object.ok()) return reply(http_error(object.error()));
+  JobRecord record;
+  auto id = take_id(*object);
+  if (!id.ok()) return reply(http_error(id.error()));
+  record.id = *id;
+  Status fits = read_spec(*object, record.spec);
+  if (fits.ok()) fits = check_new(record.spec);
+  if (!fits.ok()) return reply(http_error(fits.error()));
+  const auto there = has_library(record.spec.library_hash);
+  if (!there.ok()) return reply(http_error(there.error()));
+  if (!*there) {
+    return reply(http_error(404, "not_found",
+                            "There is no library " + record.spec.library_hash +
+                                "; upload it first: PUT /api/v1/libraries/HASH"));
+  }
+  if (record.spec.state_dir.empty()) {
+    record.spec.state_dir = server_.options().storage + "/jobs/" + record.id;
+  }
+  log_info("api", call.peer + " submits job " + record.id + " '" + record.spec.name +
+                      "' with library " + record.spec.library + " " + record.spec.library_hash);
+  with_leader(
+      std::move(reply), [record = std::move(record)](ClusterLeader& leader, const Reply& to) {
+        if (const JobRecord* known = leader.job(record.id)) {  // asked again: the answer was lost
+          const bool same = known->spec.library_hash == record.spec.library_hash &&
+                            known->spec.name == record.spec.name;
+          if (same) return to(json_reply(200, record_json(*known)));
+          return to(http_error(409, "already_exists", "There is another job " + record.id));
+        }
+        const std::string job = record.id;
+        leader.submit(record, changed(leader, job, 201, to));
+      });
+}
+
+void HttpApi::handle_job(HttpCall call, Path path, Reply reply) {
+  const std::string text = path[1], verb = path.size() > 2 ? path[2] : "";
+  const bool reads = verb.empty() || verb == "checkpoints" || verb == "exceptions" ||
+                     verb == "log" || verb == "graph";
+  const bool acts = verb == "cancel" || verb == "stop" || verb == "savepoint" ||
+                    verb == "request" || verb == "rescale" || verb == "update";
+  if (!reads && !acts) {
+    return reply(http_error(404, "not_found", "Nothing of a job is called '" + verb + "'"));
+  }
+  if (call.method != (reads ? "GET" : "POST")) return reply(wrong_method(reads ? "GET" : "POST"));
+  if (verb.empty()) return show_job(text, std::move(reply));
+  if (verb == "checkpoints") return checkpoints(text, std::move(reply));
+  if (verb == "log") return log_of(call, text, std::move(reply));
+  if (verb == "rescale" || verb == "update") return change(call, text, verb, std::move(reply));
+  if (acts) return act(call, text, verb, std::move(reply));
+  with_job(text, std::move(reply),
+           [verb](ClusterLeader& leader, const std::string& id, const Reply& to) {
+             if (verb == "exceptions") {
+               json::object record = record_json(*leader.job(id));
+               return to(json_reply(200, {{"id", id}, {"exceptions", record["exceptions"]}}));
+             }
+             leader.ask_master(id, R"({"request":"graph"})", kTimeout,
+                               [to](const Result<std::string>& answer) { pass_on(answer, to); });
+           });
+}
+
+/// The record, and how the job says that it stands, when it can.
+void HttpApi::show_job(const std::string& text, Reply reply) {
+  with_job(text, std::move(reply),
+           [](ClusterLeader& leader, const std::string& id, const Reply& to) {
+             json::object record = record_json(*leader.job(id));
+             record["status"] = nullptr;
+             if (!leader.runs(id)) return to(json_reply(200, record));
+             leader.ask_master(id, R"({"request":"status"})", kStatusTimeout,
+                               [to, record = std::move(record)](const Result<std::string>& answer) {
+                                 json::object shown = record;
+                                 auto status = answer_object(answer);
+                                 if (status.ok()) {
+                                   shown["status"] = *std::move(status);
+                                 } else {
+                                   shown["status_problem"] = status.error().message;
+                                 }
+                                 to(json_reply(200, shown));
+                               });
+           });
+}
+
+void HttpApi::act(const HttpCall& call, const std::string& text, const std::string& verb,
+                  Reply reply) {
+  auto body = body_object(call.body);
+  if (!body.ok()) return reply(http_error(body.error()));
+  json::object request = *std::move(body);
+  std::string kind = verb;
+  if (verb == "request") kind = request_of(request);
+  if (verb == "savepoint") request["request"] = "savepoint";
+  if (kind.empty()) {
+    return reply(http_error(400, "invalid_argument", "'request' must say what is asked"));
+  }
+  if (kind == "savepoint") {
+    const json::value* to = request.if_contains("to");
+    if (to == nullptr || !to->is_string() || !to->get_string().starts_with("/")) {
+      return reply(http_error(400, "invalid_argument",
+                              "'to' must be an absolute path in the storage that all hosts share"));
+    }
+    if (!request.contains("stop")) request["stop"] = false;
+  }
+  log_info("api", call.peer + " asks job '" + text + "' to " + kind);
+  with_job(text, std::move(reply),
+           [kind, request = std::move(request)](ClusterLeader& leader, const std::string& id,
+                                                const Reply& to) {
+             if (kind == "cancel") return leader.cancel(id, changed(leader, id, 200, to));
+             if (kind == "stop") return leader.stop(id, changed(leader, id, 202, to));
+             const bool quick = kind == "status" || kind == "graph";
+             leader.ask_master(
+                 id, json::serialize(request),
+                 quick ? std::optional<std::chrono::milliseconds>(kTimeout) : std::nullopt,
+                 [to](const Result<std::string>& answer) { pass_on(answer, to); });
+           });
+}
+
+void HttpApi::change(const HttpCall& call, const std::string& text, const std::string& verb,
+                     Reply reply) {
+  auto body = body_object(call.body);
+  if (!body.ok()) return reply(http_error(body.error()));
+  JobSpec asked;
+  Status fits = read_spec(*body, asked);
+  if (!fits.ok()) return reply(http_error(fits.error()));
+  if (verb == "rescale" && (body->size() != 1 || !body->contains("parallelism"))) {
+    return reply(http_error(400, "invalid_argument", "'parallelism' must be given, and no more"));
+  }
+  for (const char* fixed : {"name", "state_dir", "from"}) {
+    if (!body->contains(fixed)) continue;
+    return reply(http_error(400, "invalid_argument",
+                            "'" + std::string(fixed) + "' of a job cannot be changed"));
+  }
+  if (body->contains("library_hash")) {
+    const auto there = has_library(asked.library_hash);
+    if (!there.ok()) return reply(http_error(there.error()));
+    if (!*there) {
+      return reply(http_error(404, "not_found",
+                              "There is no library " + asked.library_hash + "; upload it first"));
+    }
+  }
+  log_info("api", call.peer + " wants to " + verb + " job '" + text + "': " + call.body);
+  with_job(
+      text, std::move(reply),
+      [body = *std::move(body)](ClusterLeader& leader, const std::string& id, const Reply& to) {
+        const JobRecord& record = *leader.job(id);
+        JobSpec spec = record.next.empty() ? record.spec : record.next.front();
+        if (Status read = read_spec(body, spec); !read.ok()) {
+          return to(http_error(read.error()));
+        }
+        leader.change(id, std::move(spec), changed(leader, id, 202, to));
+      });
+}
+
+void HttpApi::checkpoints(const std::string& text, Reply reply) {
+  // The folder is read on a thread of the server, which may wait for a disk.
+  with_job(text, std::move(reply),
+           [this](ClusterLeader& leader, const std::string& id, const Reply& to) {
+             const std::string folder = leader.job(id)->spec.state_dir;
+             http_->run([folder, id, to] {
+               auto storage = make_posix_storage();
+               json::array list;
+               const auto there = storage->exists(folder + "/checkpoints");
+               if (there.ok() && *there) {
+                 auto store = CheckpointStore::open(*storage, folder);
+                 if (!store.ok()) return to(http_error(store.error()));
+                 for (const CheckpointSummary& c : (*store)->list()) {
+                   json::object checkpoint{{"id", c.id},
+                                           {"path", c.path},
+                                           {"completed_at", to_iso8601(c.completed_at)},
+                                           {"size_bytes", c.size_bytes},
+                                           {"finished", c.finished},
+                                           {"savepoint", c.savepoint}};
+                   if (!c.problem.empty()) checkpoint["problem"] = c.problem;
+                   list.push_back(std::move(checkpoint));
+                 }
+               }
+               to(json_reply(
+                   200, {{"id", id}, {"state_dir", folder}, {"checkpoints", std::move(list)}}));
+             });
+           });
+}
+
+void HttpApi::log_of(const HttpCall& call, const std::string& text, Reply reply) {
+  const auto number = [&call](const char* name, std::uint64_t otherwise) {
+    const auto found = call.query.find(name);
+    if (found == call.query.end()) return std::optional(otherwise);
+    const std::string& digits = found->second;
+    const bool plain = !digits.empty() && digits.size() <= 9 &&
+                       digits.find_first_not_of("0123456789") == std::string::npos;
+    return plain ? std::optional<std::uint64_t>(std::stoull(digits)) : std::nullopt;
+  };
+  const auto process = number("process", 0), bytes = number("bytes", 64 << 10);
+  if (!process || !bytes) {
+    return reply(http_error(400, "invalid_argument", "'process' and 'bytes' must be numbers"));
+  }
+  with_job(text, std::move(reply),
+           [process = *process, bytes = *bytes](ClusterLeader& leader, const std::string& id,
+                                                const Reply& to) {
+             leader.ask_process(id, static_cast<std::uint32_t>(process),
+                                json::serialize(json::object{{"request", "log"}, {"bytes", bytes}}),
+                                kTimeout,
+                                [to](const Result<std::string>& answer) { pass_on(answer, to); });
+           });
+}
+
+}  // namespace weir::cluster

@@ -1,0 +1,128 @@
+// JSON of the API; see http_json.h.
+#include "weir/cluster/http_json.h"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value_to.hpp>
+#include <optional>
+
+#include "weir/base/utf8.h"
+
+namespace weir::cluster {
+namespace {
+
+namespace json = boost::json;
+
+/// Of `weir run`; the others are fields of their own, or make no sense in a cluster.
+constexpr const char* kOptions[] = {"threads",
+                                    "checkpoint-interval",
+                                    "checkpoint-timeout",
+                                    "memory",
+                                    "keep",
+                                    "max-dead-letters",
+                                    "max-dead-letter-share",
+                                    "max-restarts",
+                                    "allow-dropped-state",
+                                    "log-level"};
+
+Error wrong(const std::string& what) { return {ErrorCode::invalid_argument, what}; }
+
+Status read_text(const json::value& value, const std::string& name, std::size_t most,
+                 std::string& out) {
+  if (!value.is_string()) return wrong("'" + name + "' must be text");
+  const std::string text(value.get_string());
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+  });
+  if (text.size() > most || !plain) {
+    return wrong("'" + name + "' must be at most " + std::to_string(most) +
+                 " bytes without control characters");
+  }
+  out = text;
+  return {};
+}
+
+Status read_map(const json::value& value, const std::string& name,
+                std::map<std::string, std::string>& out) {
+  if (!value.is_object()) return wrong("'" + name + "' must be an object of texts");
+  std::map<std::string, std::string> map;
+  for (const auto& [key, text] : value.get_object()) {
+    if (!text.is_string()) return wrong("'" + name + "." + std::string(key) + "' must be text");
+    map[std::string(key)] = std::string(text.get_string());
+  }
+  out = std::move(map);
+  return {};
+}
+
+Status read_field(const std::string& name, const json::value& value, JobSpec& spec) {
+  if (name == "name") return read_text(value, name, 100, spec.name);
+  if (name == "library") return read_text(value, name, 255, spec.library);
+  if (name == "library_hash") return read_text(value, name, 32, spec.library_hash);
+  if (name == "state_dir") return read_text(value, name, 4096, spec.state_dir);
+  if (name == "from") return read_text(value, name, 4096, spec.from);
+  if (name == "settings") return read_map(value, name, spec.settings);
+  if (name == "options") {
+    WEIR_TRY(read_map(value, name, spec.options));
+    for (const auto& [option, text] : spec.options) {
+      if (std::find(std::begin(kOptions), std::end(kOptions), option) == std::end(kOptions)) {
+        return wrong("There is no option '" + option + "' for jobs of a cluster");
+      }
+    }
+    return {};
+  }
+  if (name != "parallelism") return wrong("A job has no field '" + name + "'");
+  json::error_code failed;
+  const auto number = value.to_number<std::uint32_t>(failed);
+  if (failed || number < 1 || number > 32768) {
+    return wrong("'parallelism' must be a whole number from 1 to 32768");
+  }
+  spec.parallelism = number;
+  return {};
+}
+
+}  // namespace
+
+Result<json::object> body_object(const std::string& body) {
+  if (body.find_first_not_of(" \t\r\n") == std::string::npos) return json::object();
+  json::error_code failed;
+  json::parse_options options;
+  options.max_depth = 32;
+  json::value value = json::parse(body, failed, {}, options);
+  if (failed) return wrong("The body is no JSON: " + failed.message());
+  if (!value.is_object()) return wrong("The body must be a JSON object");
+  return std::move(value.as_object());
+}
+
+Status read_spec(const json::object& object, JobSpec& spec) {
+  for (const auto& [name, value] : object) WEIR_TRY(read_field(std::string(name), value, spec));
+  return {};
+}
+
+json::object record_json(const JobRecord& record) {
+  json::error_code failed;
+  json::value value = json::parse(to_text(record), failed);
+  if (failed || !value.is_object()) return summary_json(record);
+  json::object object = summary_json(record);
+  for (auto& [name, field] : value.as_object()) object[name] = std::move(field);
+  return object;
+}
+
+json::object summary_json(const JobRecord& record) {
+  json::object object{{"id", record.id},
+                      {"name", record.spec.name},
+                      {"state", to_string(record.state)},
+                      {"over", is_over(record.state)},
+                      {"parallelism", record.spec.parallelism},
+                      {"attempt", record.attempt},
+                      {"failures", record.failures},
+                      {"last_checkpoint", record.last_checkpoint},
+                      {"state_dir", record.spec.state_dir},
+                      {"library", record.spec.library},
+                      {"submitted_at", to_iso8601(record.submitted_at)},
+                      {"changed_at", to_iso8601(record.changed_at)}};
+  if (!record.exceptions.empty()) object["problem"] = record.exceptions.front().message;
+  return object;
+}
+
+}  // namespace weir::cluster

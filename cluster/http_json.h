@@ -1,0 +1,28 @@
+// Replies and requests of the API as JSON. Not for others than the files http_*.cc. Pure functions:
+// any thread.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+
+#include "weir/cluster/http_server.h"
+#include "weir/cluster/records.h"
+
+namespace weir::cluster {
+
+HttpReply json_reply(unsigned status, const boost::json::object& object);
+/// 405, with the methods that there are.
+HttpReply wrong_method(const std::string& allowed);
+
+/// The body of a request; an empty one is an empty object. Error: invalid_argument.
+Result<boost::json::object> body_object(const std::string& body);
+/// Fills `spec` with what a request says of it; other fields stay. Error: invalid_argument, which
+/// names the field that is unknown or wrong.
+Status read_spec(const boost::json::object& object, JobSpec& spec);
+
+/// A record as the API shows it.
+boost::json::object record_json(const JobRecord& record);
+/// The same in few words, for lists.
+boost::json::object summary_json(const JobRecord& record);
+
+}  // namespace weir::cluster
