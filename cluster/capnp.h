@@ -52,7 +52,7 @@ auto read_capnp(std::string_view bytes, Read&& read)
 
 /// The code of that name (to_string of base/result.h); `io` for one that is not known here.
 inline ErrorCode parse_error_code(std::string_view name) {
-  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(ErrorCode::user_code); ++i) {
+  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(ErrorCode::fenced); ++i) {
     if (name == to_string(static_cast<ErrorCode>(i))) return static_cast<ErrorCode>(i);
   }
   return ErrorCode::io;

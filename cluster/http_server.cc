@@ -57,6 +57,7 @@ unsigned status_of(const Error& error) {
     case ErrorCode::not_found:
       return 404;
     case ErrorCode::already_exists:
+    case ErrorCode::fenced:
     case ErrorCode::incompatible:
       return 409;
     case ErrorCode::disk_full:

@@ -30,7 +30,7 @@ capnp::Text::Reader text(const std::string& s) { return {s.data(), s.size()}; }
 std::string text(capnp::Text::Reader t) { return {t.begin(), t.size()}; }
 
 ErrorCode error_code(const std::string& name) {
-  for (int i = 0; i <= static_cast<int>(ErrorCode::user_code); ++i) {
+  for (int i = 0; i <= static_cast<int>(ErrorCode::fenced); ++i) {
     if (name == to_string(static_cast<ErrorCode>(i))) return static_cast<ErrorCode>(i);
   }
   refuse("there is no error '" + name + "'");

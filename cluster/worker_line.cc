@@ -129,6 +129,8 @@ void WorkerLine::die(const ProcessId& id, const Error& why) {
   last.id = id;
   last.phase = ProcessPhase::ended;
   last.failure = why;
+  // By an older attempt that did not know better; the next one fences that.
+  if (why.code == ErrorCode::fenced) last.failure->retryable = true;
   leave(last);
 }
 
