@@ -1,11 +1,13 @@
 // A state folder: whatever lies in it, it is listed; the newest checkpoint is the one with the
-// highest number or an error; garbage collection leaves what a checkpoint names.
+// highest number or an error; garbage collection leaves what a checkpoint names; a claim goes
+// above.
 //
 // Input := byte flags, string where to restore from, (byte kind, string name, string content)*
 //   kind: 0 a manifest under this name, its content JSON whose hash is put right; 1 the same as it
 //   is; 2 a run; 3 a good manifest with the length of the content as id
 #include "tests/fuzz/world.h"
 #include "weir/base/bytes.h"
+#include "weir/checkpoint/mark.h"
 #include "weir/checkpoint/store.h"
 #include "weir/checkpoint/store_layout.h"
 
@@ -70,6 +72,8 @@ void check(CheckpointStore& store, World& world, const std::string& from) {
   const auto before = named_runs(store, world, **newest);
   static_cast<void>(store.verify(**newest));
   store.collect_garbage(1, "a1", {"s-0-1-a0-1-state.run", from});
+  const auto claimed = store.claim({"x", "run", 0, {}});
+  WEIR_CHECK(!claimed.ok() || claimed->newest == (*newest)->id, "a claim finds the newest");
   const auto after = store.newest();
   WEIR_CHECK(after.ok() && *after && encode_manifest(**after) == encode_manifest(**newest),
              "garbage collection keeps the newest checkpoint");
@@ -113,6 +117,9 @@ std::vector<std::string> seeds() {
   return {seed(0, "latest", {}),
           seed(0, "2", {{3, "", "12"}, {3, "", "123"}, {2, "s-0-1-a0-1-state.run", "x"}}),
           seed(1, "id\n/state\n", {{0, "00000009.json", text}, {2, "old.run", "x"}}),
+          seed(0, "3",
+               {{3, "", "12"},
+                {1, "00000003.json", encode_mark({1, MarkKind::skipped, 3, 5, "a1_x", "", {}})}}),
           seed(0, "state", {{3, "", "1"}, {1, "00000099.json", "{}"}, {1, "x.json", ""}})};
 }
 
