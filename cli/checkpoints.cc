@@ -2,8 +2,10 @@
 #include <boost/json/array.hpp>
 #include <cstdio>
 
+#include "cli/cluster_options.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
+#include "cli/job_place.h"
 #include "cli/output.h"
 #include "cli/state_folder.h"
 
@@ -26,7 +28,8 @@ Result<Target> target_of(const Args& args) {
                                 : "'" + words.back() + "' is too much") +
                      "; usage: weir " + args.command().name + " " + args.command().operands};
   }
-  Target target{words[0]};
+  WEIR_ASSIGN(const JobPlace place, job_place(args, words[0]));
+  Target target{place.folder};
   if (words.size() > 1) target.id = words[1];
   return target;
 }
@@ -170,26 +173,37 @@ Result<int> verify(const Args& args) {
 }
 
 const Option kJson{"json", nullptr, "print JSON, one object a line"};
-const Option kState{"state", "DIR", "the folder, instead of the operand DIR"};
+const Option kState{"state", "DIR", "the folder or job, instead of the operand"};
 
 }  // namespace
 
 Command checkpoints_list_command() {
-  return {"checkpoints list", "DIR", 0,   1, "List the checkpoints in a state folder or savepoint",
-          {kState, kJson},    "",    list};
+  return {"checkpoints list",
+          "DIR|JOB",
+          0,
+          1,
+          "List the checkpoints of a job, state folder or savepoint",
+          {kState, kClusterOption, kTokenOption, kJson},
+          "",
+          list};
 }
 Command checkpoints_show_command() {
-  return {
-      "checkpoints show", "DIR [ID]", 0,   2, "Show what is in a checkpoint, by default the newest",
-      {kState, kJson},    "",         show};
+  return {"checkpoints show",
+          "DIR|JOB [ID]",
+          0,
+          2,
+          "Show what is in a checkpoint, by default the newest",
+          {kState, kClusterOption, kTokenOption, kJson},
+          "",
+          show};
 }
 Command checkpoints_verify_command() {
   return {"checkpoints verify",
-          "DIR [ID]",
+          "DIR|JOB [ID]",
           0,
           2,
           "Check every byte of a checkpoint, by default the newest",
-          {kState, kJson},
+          {kState, kClusterOption, kTokenOption, kJson},
           "Exit status 5 when something is damaged, with the file that is.\n",
           verify};
 }

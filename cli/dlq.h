@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/args.h"
+#include "cli/cluster_options.h"
 #include "cli/state_folder.h"
 #include "weir/runtime/letter_store.h"
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "cli/cluster_client.h"
 #include "cli/commands.h"
 #include "cli/control_request.h"
 #include "cli/control_socket.h"
@@ -13,6 +14,7 @@
 #include "cli/dlq.h"
 #include "cli/exit_codes.h"
 #include "cli/job_file.h"
+#include "cli/job_place.h"
 #include "cli/output.h"
 #include "cli/replay.h"
 #include "cli/watch.h"
@@ -193,7 +195,8 @@ int report(const Args& args, const std::vector<LetterOutcome>& outcomes) {
 }
 
 Result<int> carry_out(const Args& args, bool drop) {
-  WEIR_ASSIGN(const std::string state, state_option(args));
+  WEIR_ASSIGN(const JobPlace place, job_place(args));
+  const std::string& state = place.folder;
   WEIR_ASSIGN(const auto edits, edits_of(args));
   WEIR_ASSIGN(const LetterEditor editor, LetterEditor::create(edits));
   WEIR_ASSIGN(const auto letters, chosen_letters(args));
@@ -212,11 +215,16 @@ Result<int> carry_out(const Args& args, bool drop) {
     if (!edited.ok()) left.push_back({letter.id, "left", edited.error().message});
   }
   if (left.size() == ids.size()) return report(args, left);  // no need to ask the job
-  if (job_is_running(state)) {
-    const auto kind = drop ? ControlRequest::Kind::drop : ControlRequest::Kind::replay;
+  const auto kind = drop ? ControlRequest::Kind::drop : ControlRequest::Kind::replay;
+  const auto request = to_object(ControlRequest{.kind = kind, .ids = ids, .edits = edits});
+  if (!place.cluster_id.empty() && !place.over) {
+    WEIR_ASSIGN(ClusterClient client, ClusterClient::of(args));
     WEIR_ASSIGN(const auto answer,
-                ask_running_job(
-                    state, to_object(ControlRequest{.kind = kind, .ids = ids, .edits = edits})));
+                client.post_job(place.cluster_id, "request", request, std::chrono::hours(24)));
+    return report(args, outcomes_of(answer));
+  }
+  if (job_is_running(state)) {
+    WEIR_ASSIGN(const auto answer, ask_running_job(state, request));
     return report(args, outcomes_of(answer));
   }
   const std::string folder = std::filesystem::absolute(state).lexically_normal().string();
@@ -240,6 +248,8 @@ Command dlq_replay_command() {
       100000,
       "Replay dead letters at the step that failed",
       {kStateOption,
+       kClusterOption,
+       kTokenOption,
        kAllOption,
        kStepOption,
        kReasonOption,
@@ -267,6 +277,8 @@ Command dlq_drop_command() {
           100000,
           "Discard dead letters for good",
           {kStateOption,
+           kClusterOption,
+           kTokenOption,
            kAllOption,
            kStepOption,
            kReasonOption,

@@ -1,10 +1,14 @@
-// `weir savepoint`, `weir stop` and `weir status`: of a job that runs, over its control socket.
+// `weir savepoint`, `weir stop` and `weir status`: of a job that runs, over its control socket or,
+// in a cluster, over the API.
 #include <cstdio>
 #include <filesystem>
 
+#include "cli/cluster_client.h"
+#include "cli/cluster_options.h"
 #include "cli/commands.h"
 #include "cli/control_socket.h"
 #include "cli/exit_codes.h"
+#include "cli/job_place.h"
 #include "cli/output.h"
 #include "cli/state_folder.h"
 
@@ -43,13 +47,42 @@ Result<int> savepoint_of_running(const Args& args, const std::string& state, con
                     (stop ? "; the job has stopped" : "; the job goes on"));
 }
 
-Result<int> savepoint(const Args& args) {
-  WEIR_ASSIGN(const std::string state, state_option(args));
-  if (args.text("to").empty()) {
+/// `--to PATH`, or the operand behind the job.
+Result<std::string> savepoint_target(const Args& args) {
+  const std::size_t index = args.has("state") ? 0 : 1;
+  std::string to = args.text("to");
+  if (to.empty() && args.operands().size() > index) to = args.operands()[index];
+  if (to.empty()) {
     return Error{ErrorCode::invalid_argument,
-                 "'weir savepoint' needs a folder to write: --to PATH"};
+                 "'weir savepoint' needs a folder to write: weir savepoint JOB PATH, or --to PATH"};
   }
-  const std::string to = absolute(args.text("to"));
+  return absolute(to);
+}
+
+Result<int> savepoint_in_cluster(const Args& args, const JobPlace& place, const std::string& to,
+                                 bool stop) {
+  WEIR_ASSIGN(ClusterClient client, ClusterClient::of(args));
+  WEIR_ASSIGN(const json::object answer,
+              client.post_job(place.cluster_id, "savepoint", {{"to", to}, {"stop", stop}},
+                              std::chrono::hours(24)));
+  if (stop) {
+    WEIR_ASSIGN(const json::object ended, wait_until_over(client, place.cluster_id));
+    return report(args, answer,
+                  "checkpoint " + number_text(answer, "checkpoint") + " is in " + to +
+                      "; the job is " + field(ended, "state"));
+  }
+  return report(
+      args, answer,
+      "checkpoint " + number_text(answer, "checkpoint") + " is in " + to + "; the job goes on");
+}
+
+Result<int> savepoint(const Args& args) {
+  WEIR_ASSIGN(const JobPlace place, job_place(args));
+  const std::string& state = place.folder;
+  WEIR_ASSIGN(const std::string to, savepoint_target(args));
+  if (!place.cluster_id.empty() && !place.over) {
+    return savepoint_in_cluster(args, place, to, args.has("stop"));
+  }
   if (job_is_running(state)) return savepoint_of_running(args, state, to, args.has("stop"));
   WEIR_ASSIGN(auto folder, StateFolder::open(state));
   CheckpointId id = 0;
@@ -62,8 +95,26 @@ Result<int> savepoint(const Args& args) {
       "the job is not running; its newest checkpoint " + std::to_string(id) + " is in " + to);
 }
 
+Result<int> stop_in_cluster(const Args& args, const JobPlace& place) {
+  WEIR_ASSIGN(ClusterClient client, ClusterClient::of(args));
+  WEIR_ASSIGN(json::object job, client.post_job(place.cluster_id, "stop"));
+  WEIR_ASSIGN(job, wait_until_over(client, place.cluster_id));
+  const std::string outcome = field(job, "state");
+  report(args, {{"outcome", outcome}, {"checkpoint", job.at("last_checkpoint")}},
+         "job " + place.cluster_id + " is " + outcome + ", with checkpoint " +
+             field(job, "last_checkpoint"));
+  return outcome == "failed" ? kFailed : kOk;
+}
+
 Result<int> stop(const Args& args) {
-  WEIR_ASSIGN(const std::string state, state_option(args));
+  WEIR_ASSIGN(const JobPlace place, job_place(args));
+  const std::string& state = place.folder;
+  if (!place.cluster_id.empty()) {
+    if (const std::string* to = args.value("savepoint")) {
+      return savepoint_in_cluster(args, place, absolute(*to), true);
+    }
+    return stop_in_cluster(args, place);
+  }
   if (const std::string* to = args.value("savepoint")) {
     return savepoint_of_running(args, state, absolute(*to), true);
   }
@@ -72,6 +123,8 @@ Result<int> stop(const Args& args) {
                 "the job has ended (" + std::string(answer.at("outcome").as_string()) +
                     ") with checkpoint " + number_text(answer, "checkpoint"));
 }
+
+void print_steps(const json::object& s);
 
 void print_status(const json::object& s) {
   const json::value& watermark = s.at("watermark");
@@ -82,6 +135,10 @@ void print_status(const json::object& s) {
       watermark.is_string() ? watermark.as_string().c_str() : "-",
       number_text(s, "checkpoint").c_str(), number_text(s, "dead_letters").c_str(),
       number_text(s, "restarts").c_str());
+  print_steps(s);
+}
+
+void print_steps(const json::object& s) {
   Table table({"STEP", "KIND", "PARALLELISM", "IN", "OUT", "LATE", "DEAD LETTERS", "WATERMARK"});
   for (const json::value& value : s.at("steps").as_array()) {
     const json::object& step = value.as_object();
@@ -98,8 +155,53 @@ void print_status(const json::object& s) {
   table.print();
 }
 
+void print_cluster_status(const json::object& job) {
+  std::printf("job %s (%s) is %s: attempt %s, parallelism %s, checkpoint %s, since %s\n",
+              field(job, "name").c_str(), field(job, "id").c_str(), field(job, "state").c_str(),
+              field(job, "attempt").c_str(), field(job, "parallelism").c_str(),
+              field(job, "last_checkpoint").c_str(), field(job, "changed_at").c_str());
+  const json::value* processes = job.if_contains("processes");
+  if (processes != nullptr && processes->is_array()) {
+    int number = 0;
+    for (const json::value& process : processes->get_array()) {
+      std::printf("process %d runs on %s\n", number++,
+                  field(process.as_object(), "worker").c_str());
+    }
+  }
+  const json::value* exceptions = job.if_contains("exceptions");
+  if (exceptions != nullptr && exceptions->is_array() && !exceptions->get_array().empty()) {
+    const json::object& last = exceptions->get_array().front().as_object();
+    std::printf("attempt %s failed at %s%s%s: %s\n", field(last, "attempt").c_str(),
+                field(last, "at").c_str(), field(last, "worker").empty() ? "" : " on ",
+                field(last, "worker").c_str(), field(last, "message").c_str());
+  }
+  const json::value* status = job.if_contains("status");
+  if (status != nullptr && status->is_object()) {
+    const json::object& s = status->get_object();
+    std::printf("%s records read, watermark %s, %s dead letters\n", field(s, "records").c_str(),
+                field(s, "watermark").empty() ? "-" : field(s, "watermark").c_str(),
+                field(s, "dead_letters").c_str());
+    print_steps(s);
+  } else if (const std::string problem = field(job, "status_problem"); !problem.empty()) {
+    std::printf("it does not say how it stands: %s\n", problem.c_str());
+  }
+}
+
+Result<int> status_in_cluster(const Args& args, const JobPlace& place) {
+  WEIR_ASSIGN(ClusterClient client, ClusterClient::of(args));
+  WEIR_ASSIGN(const json::object job, client.job(place.cluster_id));
+  if (args.has("json")) {
+    print_json(job);
+  } else {
+    print_cluster_status(job);
+  }
+  return kOk;
+}
+
 Result<int> status(const Args& args) {
-  WEIR_ASSIGN(const std::string state, state_option(args));
+  WEIR_ASSIGN(const JobPlace place, job_place(args));
+  if (!place.cluster_id.empty()) return status_in_cluster(args, place);
+  const std::string& state = place.folder;
   if (job_is_running(state)) {
     WEIR_ASSIGN(json::object answer, ask_running_job(state, {{"request", "status"}}));
     answer.erase("ok");
@@ -130,13 +232,15 @@ const Option kState{"state", "DIR", kStateHelp};
 
 Command savepoint_command() {
   return {"savepoint",
-          "",
+          "[JOB] [PATH]",
           0,
-          0,
+          2,
           "Copy a job's state into a folder that stands by itself",
           {kState,
            {"to", "PATH", "folder to write; absent or empty"},
            {"stop", nullptr, "end the job with it, if it is running"},
+           kClusterOption,
+           kTokenOption,
            kJson},
           "Of a running job a checkpoint is taken now; otherwise its newest one is copied. Start\n"
           "from it with  weir run JOB.so --state NEW --from PATH.\n",
@@ -144,16 +248,27 @@ Command savepoint_command() {
 }
 Command stop_command() {
   return {"stop",
-          "",
+          "[JOB]",
           0,
-          0,
+          1,
           "End a running job with a last checkpoint",
-          {kState, {"savepoint", "PATH", "copy that checkpoint into this folder"}, kJson},
+          {kState,
+           {"savepoint", "PATH", "copy that checkpoint into this folder"},
+           kClusterOption,
+           kTokenOption,
+           kJson},
           "",
           stop};
 }
 Command status_command() {
-  return {"status", "", 0, 0, "Say how a job stands", {kState, kJson}, "", status};
+  return {"status",
+          "[JOB]",
+          0,
+          1,
+          "Say how a job stands",
+          {kState, kClusterOption, kTokenOption, kJson},
+          "",
+          status};
 }
 
 }  // namespace weir::cli

@@ -3,6 +3,8 @@
 
 #include <charconv>
 
+#include "cli/job_place.h"
+
 namespace weir::cli {
 
 Result<StateFolder> StateFolder::open(const std::string& path) {
@@ -47,10 +49,8 @@ Status StateFolder::read_checkpoint(const std::string& id,
 }
 
 Result<std::string> state_option(const Args& args) {
-  if (const std::string* path = args.value("state"); path != nullptr && !path->empty())
-    return *path;
-  return Error{ErrorCode::invalid_argument, "'weir " + std::string(args.command().name) +
-                                                "' needs the state folder of the job: --state DIR"};
+  WEIR_ASSIGN(const JobPlace place, job_place(args));
+  return place.folder;
 }
 
 }  // namespace weir::cli

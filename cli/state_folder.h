@@ -31,10 +31,10 @@ class StateFolder {
   std::unique_ptr<CheckpointStore> store_;
 };
 
-/// The value of --state, which must be given.
+/// The folder of the job that --state or the operand names; see job_place.h.
 Result<std::string> state_option(const Args& args);
 
 /// The option itself, for the tables of commands.
-inline constexpr const char* kStateHelp = "state folder of the job";
+inline constexpr const char* kStateHelp = "state folder of the job, or a job of the cluster";
 
 }  // namespace weir::cli

@@ -3,15 +3,14 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <thread>
 
+#include "cli/cluster_options.h"
 #include "cli/commands.h"
 #include "cli/config_file.h"
 #include "cli/exit_codes.h"
 #include "weir/base/path.h"
-#include "weir/base/storage.h"
 #include "weir/cluster/worker.h"
 
 namespace weir::cli {
@@ -21,48 +20,15 @@ using cluster::Address;
 using cluster::ClusterWorker;
 using cluster::WorkerOptions;
 
-Error no_address(const std::string& text) {
-  return {ErrorCode::invalid_argument, "--coordinator: '" + text + "' is not HOST:PORT"};
-}
-
-/// "HOST:PORT" or "[HOST]:PORT".
-Result<Address> parse_address(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return no_address(text);
-  std::string host = text.substr(0, colon);
-  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  std::uint16_t port = 0;
-  const char* const end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data() + colon + 1, end, port);
-  if (parsed.ec != std::errc() || parsed.ptr != end || port == 0 || host.empty()) {
-    return no_address(text);
-  }
-  return Address{host, port};
-}
-
 Result<std::vector<Address>> parse_addresses(const std::string& text) {
   std::vector<Address> all;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t comma = std::min(text.find(',', begin), text.size());
-    WEIR_ASSIGN(Address address, parse_address(text.substr(begin, comma - begin)));
+    WEIR_ASSIGN(Address address, parse_address("coordinator", text.substr(begin, comma - begin)));
     all.push_back(std::move(address));
     begin = comma + 1;
   }
   return all;
-}
-
-/// Of --token-file, else of WEIR_TOKEN, else none.
-Result<std::string> token_of(const Args& args) {
-  std::string token;
-  if (const std::string* path = args.value("token-file")) {
-    auto storage = make_posix_storage();
-    WEIR_ASSIGN(token, read_file(*storage, *path, 4096));
-    token.erase(token.find_last_not_of(" \t\r\n") + 1);
-    if (token.empty()) return Error{ErrorCode::invalid_argument, *path + " holds no token"};
-  } else if (const char* given = std::getenv("WEIR_TOKEN")) {
-    token = given;
-  }
-  return token;
 }
 
 std::string host_name() {
@@ -160,7 +126,7 @@ Command worker_command() {
           {"work", "DIR",
            "a folder of this host for copies of job libraries and logs, for this worker alone; "
            "default ~/.local/state/weir/workers/NAME"},
-          {"token-file", "FILE", "holds the token of the cluster; default the variable WEIR_TOKEN"},
+          kTokenOption,
           {"isolation", "TIME",
            "ends all processes when no leader was reached for so long; default 60s"},
           {"config", "FILE", "a YAML file with these options", false, nullptr, false},

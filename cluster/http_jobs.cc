@@ -144,7 +144,7 @@ void HttpApi::handle_job(HttpCall call, Path path, Reply reply) {
   if (verb == "log") return log_of(call, text, std::move(reply));
   if (verb == "rescale" || verb == "update") return change(call, text, verb, std::move(reply));
   if (acts) return act(call, text, verb, std::move(reply));
-  with_job(text, std::move(reply),
+  with_job(text, true, std::move(reply),
            [verb](ClusterLeader& leader, const std::string& id, const Reply& to) {
              if (verb == "exceptions") {
                json::object record = record_json(*leader.job(id));
@@ -157,7 +157,7 @@ void HttpApi::handle_job(HttpCall call, Path path, Reply reply) {
 
 /// The record, and how the job says that it stands, when it can.
 void HttpApi::show_job(const std::string& text, Reply reply) {
-  with_job(text, std::move(reply),
+  with_job(text, true, std::move(reply),
            [](ClusterLeader& leader, const std::string& id, const Reply& to) {
              json::object record = record_json(*leader.job(id));
              record["status"] = nullptr;
@@ -196,7 +196,7 @@ void HttpApi::act(const HttpCall& call, const std::string& text, const std::stri
     if (!request.contains("stop")) request["stop"] = false;
   }
   log_info("api", call.peer + " asks job '" + text + "' to " + kind);
-  with_job(text, std::move(reply),
+  with_job(text, false, std::move(reply),
            [kind, request = std::move(request)](ClusterLeader& leader, const std::string& id,
                                                 const Reply& to) {
              if (kind == "cancel") return leader.cancel(id, changed(leader, id, 200, to));
@@ -234,7 +234,7 @@ void HttpApi::change(const HttpCall& call, const std::string& text, const std::s
   }
   log_info("api", call.peer + " wants to " + verb + " job '" + text + "': " + call.body);
   with_job(
-      text, std::move(reply),
+      text, false, std::move(reply),
       [body = *std::move(body)](ClusterLeader& leader, const std::string& id, const Reply& to) {
         const JobRecord& record = *leader.job(id);
         JobSpec spec = record.next.empty() ? record.spec : record.next.front();
@@ -247,7 +247,7 @@ void HttpApi::change(const HttpCall& call, const std::string& text, const std::s
 
 void HttpApi::checkpoints(const std::string& text, Reply reply) {
   // The folder is read on a thread of the server, which may wait for a disk.
-  with_job(text, std::move(reply),
+  with_job(text, true, std::move(reply),
            [this](ClusterLeader& leader, const std::string& id, const Reply& to) {
              const std::string folder = leader.job(id)->spec.state_dir;
              http_->run([folder, id, to] {
@@ -287,7 +287,7 @@ void HttpApi::log_of(const HttpCall& call, const std::string& text, Reply reply)
   if (!process || !bytes) {
     return reply(http_error(400, "invalid_argument", "'process' and 'bytes' must be numbers"));
   }
-  with_job(text, std::move(reply),
+  with_job(text, true, std::move(reply),
            [process = *process, bytes = *bytes](ClusterLeader& leader, const std::string& id,
                                                 const Reply& to) {
              leader.ask_process(id, static_cast<std::uint32_t>(process),

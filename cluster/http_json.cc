@@ -23,8 +23,7 @@ constexpr const char* kOptions[] = {"threads",
                                     "max-dead-letters",
                                     "max-dead-letter-share",
                                     "max-restarts",
-                                    "allow-dropped-state",
-                                    "log-level"};
+                                    "allow-dropped-state"};
 
 Error wrong(const std::string& what) { return {ErrorCode::invalid_argument, what}; }
 

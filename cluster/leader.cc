@@ -258,8 +258,16 @@ const JobRecord* ClusterLeader::job(const std::string& id) const {
   return found == scheduler_.jobs().end() || forgotten_.contains(id) ? nullptr : &found->second;
 }
 
-Result<std::string> ClusterLeader::find(const std::string& text) const {
-  return scheduler_.find(text);
+Result<std::string> ClusterLeader::find(const std::string& text, bool over) const {
+  auto found = scheduler_.find(text);
+  if (found.ok() || !over) return found;
+  const JobRecord* newest = nullptr;
+  for (const JobRecord* job : jobs()) {
+    if (job->spec.name != text) continue;
+    if (!is_over(job->state)) return found;  // of several that run, none is meant
+    if (newest == nullptr || job->submitted_at > newest->submitted_at) newest = job;
+  }
+  return newest != nullptr ? Result<std::string>(newest->id) : found;
 }
 
 }  // namespace weir::cluster

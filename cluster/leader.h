@@ -100,8 +100,8 @@ class ClusterLeader {
   /// Those that are known, by id; of those that are over the newest.
   std::vector<const JobRecord*> jobs() const;
   const JobRecord* job(const std::string& id) const;
-  /// As Scheduler::find.
-  Result<std::string> find(const std::string& text) const;
+  /// As Scheduler::find; with `over`, a name also means the newest job that had it and is over.
+  Result<std::string> find(const std::string& text, bool over) const;
   std::vector<WorkerInfo> workers() const;
 
  private:

@@ -1,0 +1,214 @@
+// `weir local N`: a cluster on this host for trying, as child processes.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "cli/cluster_client.h"
+#include "cli/cluster_options.h"
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "cli/stop_signal.h"
+
+namespace weir::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Child processes by name, which end with this one, however it ends.
+class Children {
+ public:
+  ~Children() { end(); }
+
+  Status start(const std::string& name, const std::vector<std::string>& words) {
+    std::vector<char*> values;
+    std::vector<std::string> owned{"weir"};
+    owned.insert(owned.end(), words.begin(), words.end());
+    for (std::string& word : owned) values.push_back(word.data());
+    values.push_back(nullptr);
+    const pid_t parent = ::getpid();
+    const pid_t child = ::fork();
+    if (child < 0) return Error{ErrorCode::io, "Cannot start " + name};
+    if (child == 0) {
+      ::setpgid(0, 0);  // Ctrl-C is for the parent, which then ends its children in turn
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::getppid() != parent) ::_exit(kFailed);  // it ended before that took effect
+      StopSignal::restore_in_child();
+      ::execv("/proc/self/exe", values.data());
+      ::_exit(kFailed);
+    }
+    children_[child] = name;
+    order_.push_back(child);
+    return {};
+  }
+
+  /// The name of a child that has ended; "" when none has.
+  std::string take_ended() {
+    const pid_t child = ::waitpid(-1, nullptr, WNOHANG);
+    if (child <= 0) return "";
+    const std::string name = children_[child];
+    children_.erase(child);
+    return name;
+  }
+
+  /// Ends them, the last that was started first: workers before their coordinator.
+  void end() {
+    for (auto it = order_.rbegin(); it != order_.rend(); ++it) {
+      if (!children_.contains(*it)) continue;
+      ::kill(*it, SIGTERM);
+      for (int i = 0; i < 500 && ::waitpid(*it, nullptr, WNOHANG) == 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+      ::kill(*it, SIGKILL);
+      ::waitpid(*it, nullptr, 0);
+      children_.erase(*it);
+    }
+    order_.clear();
+  }
+
+ private:
+  std::map<pid_t, std::string> children_;
+  std::vector<pid_t> order_;
+};
+
+/// A port that is free at this moment.
+Result<std::uint16_t> free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const bool found = fd >= 0 &&
+                     ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  if (fd >= 0) ::close(fd);
+  if (!found) return Error{ErrorCode::io, "This host has no free port"};
+  return ntohs(address.sin_port);
+}
+
+Result<std::uint16_t> port_option(const Args& args, const char* name, std::uint16_t otherwise) {
+  WEIR_ASSIGN(const std::uint64_t port, args.number(name, otherwise, 0, 65535));
+  return port == 0 ? free_port() : Result<std::uint16_t>(static_cast<std::uint16_t>(port));
+}
+
+/// The folder of the cluster; a temporary one is removed at the end.
+struct Folder {
+  std::string path;
+  bool temporary = false;
+  ~Folder() {
+    std::error_code ignored;
+    if (temporary) fs::remove_all(path, ignored);
+  }
+};
+
+Status choose_folder(const Args& args, Folder& folder) {
+  folder.path = args.text("work");
+  if (!folder.path.empty()) {
+    std::error_code failed;
+    fs::create_directories(folder.path, failed);
+    if (!failed) folder.path = fs::absolute(folder.path, failed).lexically_normal().string();
+    if (failed) return Error{ErrorCode::io, "Cannot make " + folder.path};
+    return {};
+  }
+  std::string name = (fs::temp_directory_path() / "weir-local-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) return Error{ErrorCode::io, "Cannot make " + name};
+  folder.path = name;
+  folder.temporary = true;
+  return {};
+}
+
+Status wait_for_workers(const Args& args, Children& children, const std::string& url,
+                        std::uint64_t count) {
+  Args where = args;
+  where.add("cluster", url);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (std::chrono::steady_clock::now() < until) {
+    if (const std::string ended = children.take_ended(); !ended.empty()) {
+      return Error{ErrorCode::io, "The " + ended + " has ended; it says above why"};
+    }
+    WEIR_ASSIGN(ClusterClient client, ClusterClient::of(where));
+    const auto cluster = client.get("/cluster");
+    if (cluster.ok() && field(*cluster, "workers") == std::to_string(count)) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return Error{ErrorCode::io, "The cluster is not there after 30 seconds"};
+}
+
+void say_how(const std::string& url, const std::string& folder, std::uint64_t count,
+             bool by_default) {
+  const std::string with = by_default ? "" : "    export WEIR_CLUSTER=" + url + "\n";
+  std::printf(
+      "A cluster with %llu workers is there: %s, its files in %s\n"
+      "%s    weir submit JOB.so --set KEY=VALUE --parallelism N\n"
+      "    weir jobs\n"
+      "    weir status JOB\n"
+      "Ctrl-C ends it.\n",
+      static_cast<unsigned long long>(count), url.c_str(), folder.c_str(), with.c_str());
+  std::fflush(stdout);
+}
+
+Result<int> run(const Args& args) {
+  std::uint64_t count = 0;
+  const std::string& text = args.operands()[0];
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, count);
+  if (parsed.ec != std::errc() || parsed.ptr != end || count < 1 || count > 64) {
+    return Error{ErrorCode::invalid_argument,
+                 "'" + text + "' is no number of workers: from 1 to 64"};
+  }
+  WEIR_ASSIGN(const std::uint16_t http, port_option(args, "http-port", 7070));
+  WEIR_ASSIGN(const std::uint16_t port, port_option(args, "port", 7071));
+  Folder folder;
+  WEIR_TRY(choose_folder(args, folder));
+  const std::string url = "http://127.0.0.1:" + std::to_string(http);
+  const std::string workers = "127.0.0.1:" + std::to_string(port);
+  StopSignal signals;
+  Children children;
+  WEIR_TRY(children.start(
+      "coordinator", {"coordinator", "--storage", folder.path + "/storage", "--address", workers,
+                      "--http", "127.0.0.1:" + std::to_string(http)}));
+  for (std::uint64_t i = 1; i <= count; ++i) {
+    const std::string name = "worker-" + std::to_string(i);
+    WEIR_TRY(children.start(name, {"worker", "--coordinator", workers, "--name", name, "--slots",
+                                   args.text("slots", "4"), "--work", folder.path + "/" + name}));
+  }
+  WEIR_TRY(wait_for_workers(args, children, url, count));
+  say_how(url, folder.path, count, http == 7070);
+  while (signals.wait_or_child()) {
+    for (std::string ended = children.take_ended(); !ended.empty(); ended = children.take_ended()) {
+      std::fprintf(stderr, "weir: the %s has ended\n", ended.c_str());
+    }
+  }
+  std::fputs("weir: ending the cluster\n", stderr);
+  children.end();
+  return kOk;
+}
+
+}  // namespace
+
+Command local_command() {
+  return {"local",
+          "N",
+          1,
+          1,
+          "Start a cluster of N workers on this host, for trying",
+          {{"work", "DIR", "where it keeps everything; default a folder that goes with it"},
+           {"http-port", "PORT", "of the API; default 7070, 0 for any free one"},
+           {"port", "PORT", "for workers; default 7071, 0 for any free one"},
+           {"slots", "N", "of each worker; default 4"},
+           kTokenOption},
+          "Coordinator and workers are processes of their own, so that they can be killed one by\n"
+          "one. With --work the jobs are there again when it is started again.\n",
+          run};
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""A cluster of real processes on this host, driven by the command: jobs submitted, workers and
+coordinators killed, jobs stopped, rescaled and updated; after each the output must be right."""
+
+import collections
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.request
+from pathlib import Path
+
+BUILD = Path(os.environ["WEIR_BUILD_DIR"])
+WEIR = str(BUILD / "bin" / "weir")
+WORDS = str(BUILD / "jobs" / "word_count.so")
+ORDERS = str(BUILD / "jobs" / "cli_orders.so")
+LINES = 8000
+
+
+class ClusterTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="weir-cluster-"))
+        self.running = []
+        self.env = dict(os.environ)
+        self.env.pop("WEIR_TOKEN", None)
+        self.env.pop("WEIR_CLUSTER", None)
+
+    def tearDown(self):
+        for process in reversed(self.running):
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+            process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # ---- processes
+
+    def spawn(self, name, *words):
+        log = open(self.folder / (name + ".log"), "ab")
+        process = subprocess.Popen([WEIR, *words], cwd=self.folder, env=self.env, stdout=log,
+                                   stderr=log)
+        log.close()
+        self.running.append(process)
+        return process
+
+    def log(self, name):
+        return (self.folder / (name + ".log")).read_text(errors="replace")
+
+    def wait_for(self, what, condition, seconds=60):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            value = condition()
+            if value:
+                return value
+            time.sleep(0.03)
+        logs = "".join(f"--- {path.name}\n{path.read_text(errors='replace')[-4000:]}"
+                       for path in sorted(self.folder.glob("*.log")))
+        self.fail(f"never came about: {what}\n{logs}")
+
+    def local(self, count, *more):
+        """Starts a cluster and points the command to it."""
+        process = self.spawn("local", "local", str(count), "--http-port", "0", "--port", "0",
+                             "--work", str(self.folder / "cluster"), *more)
+        self.wait_for("the cluster", lambda: "Ctrl-C" in self.log("local"))
+        self.env["WEIR_CLUSTER"] = re.search(r"http://[0-9.:]+", self.log("local"))[0]
+        return process
+
+    def children(self, process):
+        """The processes below one, by what they are: {"worker": [pid], ...}."""
+        found = collections.defaultdict(list)
+        listing = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)],
+                                 capture_output=True, text=True).stdout
+        for line in listing.splitlines():
+            pid, _, kind, *_ = line.split()
+            found[kind].append(int(pid))
+        return found
+
+    # ---- the command
+
+    def weir(self, *words, status=0):
+        done = subprocess.run([WEIR, *words], capture_output=True, text=True, timeout=180,
+                              cwd=self.folder, env=self.env)
+        self.assertEqual(done.returncode, status, f"weir {words}\n{done.stdout}{done.stderr}")
+        return done.stdout, done.stderr
+
+    def job(self, name):
+        return json.loads(self.weir("status", name, "--json")[0])
+
+    def jobs(self):
+        return [json.loads(line) for line in self.weir("jobs", "--json")[0].splitlines()]
+
+    def wait_for_state(self, name, state):
+        return self.wait_for(f"{name} is {state}",
+                             lambda: (job := self.job(name))["state"] == state and job)
+
+    def wait_for_checkpoint(self, name, at_least=1):
+        return self.wait_for(f"checkpoint {at_least} of {name}",
+                             lambda: (job := self.job(name))["last_checkpoint"] >= at_least and job)
+
+    # ---- the job
+
+    def write_orders(self, count=LINES):
+        """Each customer's amounts, whose running total is told after each."""
+        self.count = count
+        totals = collections.Counter()
+        with open(self.folder / "orders.csv", "w") as out:
+            out.write("customer,amount,at\n")
+            for i in range(count):
+                totals[f"c{i % 97}"] += i
+                out.write(f"c{i % 97},{i},2024-01-01T00:{i // 60 % 60:02}:{i % 60:02}Z\n")
+        self.expected = dict(totals)
+
+    def submit_orders(self, *more, pause="1ms"):
+        self.weir("submit", ORDERS, "--name", "orders", "--set", f"input={self.folder}/orders.csv",
+                  "--set", f"output={self.folder}/out", "--set", f"pause={pause}",
+                  "--checkpoint-interval", "100ms", *more)
+
+    def check_orders(self):
+        """Every order gave one receipt, and the last total of each customer is right."""
+        count, totals = 0, {}
+        for part in (self.folder / "out").glob("part-*"):
+            for line in part.read_text().splitlines():
+                row = json.loads(line)
+                count += 1
+                totals[row["customer"]] = max(totals.get(row["customer"], 0), row["total"])
+        self.assertEqual(count, self.count)
+        self.assertEqual(totals, self.expected)
+
+
+class Local(ClusterTest):
+    def test_a_job_from_submit_to_its_end(self):
+        (self.folder / "book.txt").write_text("to be or not to be\n" * 1000)
+        process = self.local(2)
+        self.assertEqual(len(self.weir("workers")[0].splitlines()), 3)
+        self.assertIn("no jobs run", self.weir("jobs")[0])
+        self.weir("submit", WORDS, "--set", f"input={self.folder}/book.txt", "--set",
+                  f"output={self.folder}/counts", "--parallelism", "3", "--wait")
+        counts = {}
+        for part in (self.folder / "counts").glob("part-*"):
+            for line in part.read_text().splitlines():
+                row = json.loads(line)
+                counts[row["word"]] = row["count"]
+        self.assertEqual(counts, {"to": 2000, "be": 2000, "or": 1000, "not": 1000})
+        self.assertIn("is finished", self.weir("status", "word_count")[0])
+        self.assertIn("finished", self.weir("checkpoints", "list", "word_count")[0])
+        self.weir("dlq", "list", "--state", "word_count")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(30), 0)
+
+    def test_children_end_with_a_parent_that_is_killed(self):
+        process = self.local(1)
+        pids = [pid for group in self.children(process).values() for pid in group]
+        self.assertEqual(len(pids), 2)
+        process.kill()
+        process.wait()
+        def gone():
+            return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+        self.wait_for("the end of all children", gone)
+
+    def test_mistakes_are_told(self):
+        error = self.weir("jobs", "--cluster", "http://127.0.0.1:1", status=1)[1]
+        self.assertIn("No coordinator answers at http://127.0.0.1:1", error)
+        self.local(1)
+        self.assertIn("is not a shared library", self.weir("submit", __file__, status=2)[1])
+        self.assertIn("input", self.weir("submit", WORDS, "--set", "inptu=x", status=2)[1])
+        self.write_orders()
+        self.submit_orders()
+        self.assertIn("did you mean orders?", self.weir("cancel", "ordres", status=4)[1])
+        self.assertIn("no parallelism", self.weir("rescale", "orders", "none", status=2)[1])
+        self.weir("cancel", "orders")
+        self.assertEqual(self.job("orders")["state"], "cancelled")
+        self.assertIn("is over", self.weir("stop", "orders", status=2)[1])
+
+    def test_no_worker_is_said(self):
+        storage = self.folder / "storage"
+        self.spawn("coordinator", "coordinator", "--storage", str(storage), "--http",
+                   "127.0.0.1:0", "--address", "127.0.0.1:0")
+        url = self.wait_for("the address", lambda: re.search(r"http://[0-9.:]+[0-9]",
+                                                             self.log("coordinator")))
+        self.env["WEIR_CLUSTER"] = url[0]
+        self.write_orders(10)
+        done = self.weir("submit", ORDERS, "--set", "input=orders.csv", "--set",
+                         f"output={self.folder}/out")
+        self.assertIn("has no worker", done[1])
+        self.assertIn("looks like a relative path", done[1])
+        self.assertEqual(self.jobs()[0]["state"], "waiting")
+
+
+class Requests(ClusterTest):
+    def test_savepoint_rescale_stop_and_go_on(self):
+        self.write_orders(30000)
+        self.local(2)
+        self.submit_orders("--parallelism", "2")
+        self.wait_for_checkpoint("orders")
+        self.weir("savepoint", "orders", str(self.folder / "point"))
+        self.assertTrue((self.folder / "point" / "checkpoints").is_dir())
+        self.weir("rescale", "orders", "3")
+        self.wait_for("parallelism 3", lambda: (job := self.job("orders"))["parallelism"] == 3
+                      and job["state"] == "running" and job["attempt"] > 1)
+        self.assertIn("is stopped", self.weir("stop", "orders")[0])
+        job = self.job("orders")
+        self.assertEqual(job["state"], "stopped")
+        self.weir("update", job["id"], ORDERS, "--set", f"input={self.folder}/orders.csv", "--set",
+                  f"output={self.folder}/out")
+        self.wait_for_state(job["id"], "finished")
+        self.check_orders()
+
+    def test_an_update_that_does_not_fit_is_refused(self):
+        self.write_orders()
+        self.local(1)
+        self.submit_orders()
+        self.wait_for_checkpoint("orders")
+        (self.folder / "book.txt").write_text("x\n")
+        done = self.weir("update", "orders", WORDS, "--set", f"input={self.folder}/book.txt",
+                         "--set", f"output={self.folder}/counts", status=3)
+        self.assertIn("incompatible", done[0])
+        self.assertEqual(self.job("orders")["spec"]["library"], "cli_orders.so")
+
+    def test_logs_and_metrics(self):
+        self.write_orders()
+        self.local(1)
+        self.submit_orders()
+        self.wait_for_checkpoint("orders")
+        self.weir("logs", "orders")
+        with urllib.request.urlopen(self.env["WEIR_CLUSTER"] + "/metrics", timeout=20) as answer:
+            text = answer.read().decode()
+        self.assertRegex(text, r'weir_jobs\{state="running"\} 1')
+        self.assertRegex(text, r'weir_job_up\{job="orders",id="j-[0-9a-f]{8}"\} 1')
+        self.assertRegex(text, r'weir_step_records_in_total\{job="orders",[^}]*\} [0-9]')
+
+
+class Failures(ClusterTest):
+    def test_killed_workers(self):
+        self.write_orders()
+        local = self.local(3)
+        self.submit_orders("--parallelism", "3")
+        checkpoint = 0
+        for worker in self.children(local)["worker"][:2]:
+            job = self.wait_for_checkpoint("orders", checkpoint + 1)
+            attempt = job["attempt"]
+            os.kill(worker, signal.SIGKILL)
+            self.wait_for("another attempt", lambda: self.job("orders")["attempt"] > attempt)
+            job = self.wait_for_state("orders", "running")
+            checkpoint = job["last_checkpoint"]
+        self.wait_for_state("orders", "finished")
+        self.check_orders()
+
+    def test_a_killed_process_of_a_job(self):
+        self.write_orders()
+        local = self.local(1)
+        self.submit_orders()
+        job = self.wait_for_checkpoint("orders")
+        listing = subprocess.run(["pgrep", "-f", f"job-process.*{job['id']}/"],
+                                 capture_output=True, text=True).stdout.split()
+        self.assertEqual(len(listing), 1)
+        os.kill(int(listing[0]), signal.SIGKILL)
+        self.wait_for_state("orders", "finished")
+        self.assertGreater(self.job("orders")["attempt"], 1)
+        self.check_orders()
+        self.assertIsNone(local.poll())
+
+    def test_another_coordinator_takes_over_and_nothing_stops(self):
+        self.write_orders()
+        storage = str(self.folder / "storage")
+        leaders, urls, doors = [], [], []
+        for i in range(2):
+            name = f"coordinator-{i}"
+            leaders.append(self.spawn(name, "coordinator", "--storage", storage, "--http",
+                                      "127.0.0.1:0", "--address", "127.0.0.1:0"))
+            line = self.wait_for("the addresses", lambda: re.search(
+                r"workers at ([0-9.:]+[0-9]), API at (http://[0-9.:]+[0-9])", self.log(name)))
+            doors.append(line[1])
+            urls.append(line[2])
+        self.env["WEIR_CLUSTER"] = ",".join(urls)
+        for i in range(2):
+            self.spawn(f"worker-{i}", "worker", "--coordinator", ",".join(doors), "--name", f"w{i}",
+                       "--work", str(self.folder / f"work-{i}"), "--slots", "2")
+        self.wait_for("workers", lambda: len(self.weir("workers")[0].splitlines()) == 3)
+        self.submit_orders("--parallelism", "2")
+        before = self.wait_for_checkpoint("orders")
+        leaders[0].kill()
+        after = self.wait_for_checkpoint("orders", before["last_checkpoint"] + 2)
+        self.assertEqual(after["attempt"], before["attempt"])
+        self.wait_for_state("orders", "finished")
+        self.check_orders()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
