@@ -126,12 +126,66 @@ class Program:
             return log.read()
 
 
+def job_processes(cluster):
+    """The process ids of all job processes of the cluster's workers."""
+    workers = {str(worker.process.pid) for worker in cluster.workers if worker.runs()}
+    found = []
+    for pid in os.listdir("/proc"):
+        if not pid.isdigit():
+            continue
+        try:
+            with open("/proc/%s/stat" % pid, encoding="ascii", errors="replace") as stat:
+                fields = stat.read().rpartition(")")[2].split()
+            with open("/proc/%s/cmdline" % pid, "rb") as line:
+                words = line.read().split(b"\0")
+        except OSError:
+            continue  # it has ended meanwhile
+        if fields[0] != "Z" and fields[1] in workers and b"job-process" in words:
+            found.append(int(pid))
+    return sorted(found)
+
+
+def signal_process(pid, name):
+    try:
+        os.kill(pid, getattr(signal, "SIG" + name))
+        return True
+    except ProcessLookupError:
+        return False
+
+
+class Disk:
+    """A small file system of its own that can be filled up. Needs root."""
+
+    def __init__(self, folder, megabytes=200):
+        self.folder = folder
+        self.ballast = os.path.join(folder, "ballast")
+        options = "size=%dm" % megabytes
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+
+    def fill(self):
+        try:
+            with open(self.ballast, "wb") as out:
+                while True:
+                    out.write(b"x" * 65536)
+                    out.flush()
+        except OSError:
+            pass
+
+    def free(self):
+        if os.path.exists(self.ballast):
+            os.remove(self.ballast)
+
+    def remove(self):
+        subprocess.run(["umount", "-l", self.folder], check=False)
+
+
 class Cluster:
-    def __init__(self, folder, workers=3, coordinators=1, etcd=0, slots=2):
+    def __init__(self, folder, workers=3, coordinators=1, etcd=0, slots=2, disk=False):
         self.folder = os.path.abspath(folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.storage = os.path.join(self.folder, "storage")
         os.makedirs(self.storage)
+        self.disk = Disk(self.storage) if disk and os.geteuid() == 0 else None
         self.etcd = self._etcd(etcd)
         registry = ["--registry", os.path.join(self.folder, "registry")]
         if self.etcd:
@@ -265,6 +319,10 @@ class Cluster:
                 program.thaw()
             if not program.runs():
                 program.start()
+        for pid in job_processes(self):
+            signal_process(pid, "CONT")
+        if self.disk:
+            self.disk.free()
 
     def stop(self):
         for program in self.programs:
@@ -272,6 +330,8 @@ class Cluster:
                 program.thaw()
         for program in self.programs:
             program.kill()
+        if self.disk:
+            self.disk.remove()
 
     def __enter__(self):
         return self
