@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -235,6 +236,24 @@ class Requests(ClusterTest):
         self.assertRegex(text, r'weir_jobs\{state="running"\} 1')
         self.assertRegex(text, r'weir_job_up\{job="orders",id="j-[0-9a-f]{8}"\} 1')
         self.assertRegex(text, r'weir_step_records_in_total\{job="orders",[^}]*\} [0-9]')
+
+
+    def test_every_path_of_the_api_file_is_there(self):
+        self.write_orders()
+        self.local(1)
+        self.submit_orders()
+        self.wait_for_checkpoint("orders")
+        text = (Path(os.environ["WEIR_SOURCE_DIR"]) / "docs" / "openapi.yaml").read_text()
+        paths = re.findall(r"^  (/\S+):$", text, re.MULTILINE)
+        self.assertGreater(len(paths), 15)
+        for path in paths:
+            path = path.replace("{job}", "orders").replace("{hash}", "0" * 32)
+            try:
+                urllib.request.urlopen(self.env["WEIR_CLUSTER"] + path, timeout=30).close()
+            except urllib.error.HTTPError as error:
+                answer = json.loads(error.read())["error"]["message"]
+                self.assertNotIn("nothing under this path", answer, path)
+                self.assertNotIn("Nothing of a job", answer, path)
 
 
 class Failures(ClusterTest):
