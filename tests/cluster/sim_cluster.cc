@@ -17,14 +17,16 @@ void SimCluster::build() {
   Loop& loop = world_.loop;
   calm_workers_ = loop.chance(0.2);
   if (calm_workers_) world_.alone = Millis(60'000);
-  worker_share_ = 0.2 + 0.1 * static_cast<double>(loop.below(7));
-  pace_ = static_cast<std::int64_t>(30 + loop.below(600));
+  worker_share_ = 0.1 * static_cast<double>(loop.below(11));
+  pace_ = static_cast<std::int64_t>(30 + loop.below(loop.chance(0.3) ? 4000 : 600));
   for (std::size_t i = 0; i < kCoordinators; ++i) {
     world_.coordinators.push_back(
         std::make_unique<SimCoordinator>(world_, "coordinator-" + std::to_string(i)));
     world_.coordinators.back()->start();
   }
-  for (std::size_t i = 0; i < kWorkers; ++i) {
+  // A small cluster is without any worker now and then.
+  const std::size_t workers = loop.chance(0.15) ? 1 + loop.below(4) : kWorkers;
+  for (std::size_t i = 0; i < workers; ++i) {
     const auto slots = static_cast<std::uint32_t>(1 + loop.below(4));
     world_.workers.push_back(
         std::make_unique<SimWorker>(world_, "w" + std::to_string(10 + i), slots));
@@ -45,6 +47,7 @@ std::string SimCluster::run() {
   storm_ = true;
   Weather& weather = world_.weather;
   weather.lost_answer = loop.chance(0.5) ? 0.1 : 0;
+  weather.slow_request = loop.chance(0.5) ? 0.05 : 0;
   if (!calm_workers_) {
     weather.slow_start = loop.chance(0.5) ? 0.1 : 0;
     weather.failing_start = loop.chance(0.5) ? 0.03 : 0;
@@ -135,7 +138,7 @@ void SimCluster::disaster_of_a_worker() {
     if (worker.up()) return;
     loop.after(loop.between(50, 4000), [&worker] { worker.start(); });
   };
-  switch (loop.below(8)) {
+  switch (loop.below(10)) {
     case 0:
       worker.crash();
       return back();
@@ -145,7 +148,10 @@ void SimCluster::disaster_of_a_worker() {
     case 2:
       return worker.pause(loop.between(10, 6000));
     case 3:
-      return worker.drop();
+      return worker.drop(false);
+    case 8:
+    case 9:
+      return worker.drop(true);
     case 4:
       return worker.cut(true, false, loop.between(10, 9000));
     case 5:

@@ -39,6 +39,8 @@ void SimCoordinator::power_off() {
 
 void SimCoordinator::on_pause(bool begins) {
   loop_.tell(name_ + (begins ? " is stopped" : " goes on"));
+  // The thread that looks at the clock may be the last to go on.
+  if (!begins) slow_until_ = loop_.now() + loop_.between(0, 800);
   for (auto& [worker, link] : links_) {
     begins ? link->cut(link->worker) : link->heal(link->worker);
   }
@@ -48,6 +50,10 @@ void SimCoordinator::on_pause(bool begins) {
 // ---- the lead ---------------------------------------------------------------------------------
 
 void SimCoordinator::beat() {
+  if (loop_.now() < slow_until_) {
+    const auto rest = std::chrono::ceil<Millis>(slow_until_ - loop_.now());
+    return later(rest, [this] { beat(); });
+  }
   if (leads() && loop_.now() >= lead_until_) {
     loop_.tell(name_ + " steps down by its own clock");
     step_down();
@@ -113,20 +119,22 @@ void SimCoordinator::step_down() {
 /// `then`, unless the answer is lost.
 void SimCoordinator::ask_registry(std::function<Status()> there,
                                   std::function<void(const Status&)> then) {
-  loop_.after(loop_.between(1, 4), [this, there = std::move(there), then = std::move(then)] {
-    Status status = Error{ErrorCode::io, "The registry does not answer.", true};
-    Millis delay(500);
-    const bool reached = !world_.weather.registry_down && loop_.now() >= cut_off_until_;
-    const bool lost = loop_.chance(world_.weather.lost_answer);
-    if (reached && (!lost || loop_.chance(0.5))) {
-      Status done = there();
-      if (!lost) {
-        status = std::move(done);
-        delay = loop_.between(1, 4);
-      }
-    }
-    later(delay, [status = std::move(status), then] { then(status); });
-  });
+  const bool slow = loop_.chance(world_.weather.slow_request);
+  loop_.after(slow ? loop_.between(50, 900) : loop_.between(1, 4),
+              [this, there = std::move(there), then = std::move(then)] {
+                Status status = Error{ErrorCode::io, "The registry does not answer.", true};
+                Millis delay(500);
+                const bool reached = !world_.weather.registry_down && loop_.now() >= cut_off_until_;
+                const bool lost = loop_.chance(world_.weather.lost_answer);
+                if (reached && (!lost || loop_.chance(0.5))) {
+                  Status done = there();
+                  if (!lost) {
+                    status = std::move(done);
+                    delay = loop_.between(1, 4);
+                  }
+                }
+                later(delay, [status = std::move(status), then] { then(status); });
+              });
 }
 
 // ---- workers ----------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class SimCoordinator : public Node {
   std::string name_;
   std::unique_ptr<Scheduler> scheduler_;
   std::uint64_t epoch_ = 0, term_ = 0;  ///< term_: counts leads and ends of them
-  SteadyTime lead_until_{}, cut_off_until_{}, tick_at_ = SteadyTime::max();
+  SteadyTime lead_until_{}, cut_off_until_{}, slow_until_{}, tick_at_ = SteadyTime::max();
   std::map<std::string, std::shared_ptr<Link>> links_;  ///< by worker
   std::vector<std::shared_ptr<Link>> strangers_;        ///< that have not registered yet
   std::deque<Step> orders_;

@@ -36,6 +36,9 @@ void Rules::written(std::uint64_t epoch, std::uint64_t leader, const std::string
       loop_.problem(record.id + " was over and goes on: " + to_string(record.state));
     }
   }
+  if (record.last_checkpoint > 0 && record.spec.from != "latest") {
+    loop_.problem(record.id + " has a checkpoint and would not begin there");
+  }
   if (!record.processes.empty()) {
     const auto [place, first] =
         placements_.emplace(std::pair{record.id, record.attempt}, text_of(record.processes));

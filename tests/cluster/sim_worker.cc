@@ -46,10 +46,10 @@ void SimWorker::on_pause(bool begins) {
   if (link_) begins ? link_->cut(link_->coordinator) : link_->heal(link_->coordinator);
 }
 
-void SimWorker::drop() {
+void SimWorker::drop(bool silently) {
   if (!connected()) return;
-  loop_.tell(id() + " loses its connection");
-  link_->close(link_->worker);
+  loop_.tell(id() + " loses its connection" + (silently ? " silently" : ""));
+  silently ? link_->vanish(link_->worker) : link_->close(link_->worker);
   disconnected();
 }
 
@@ -75,7 +75,7 @@ void SimWorker::connect() {
     SimCoordinator* target = world_.coordinators[loop_.below(world_.coordinators.size())].get();
     const auto leader = world_.registry.leader().value();
     for (const auto& each : world_.coordinators) {
-      if (leader && loop_.chance(0.8) && each->address() == leader->address) target = each.get();
+      if (leader && loop_.chance(0.7) && each->address() == leader->address) target = each.get();
     }
     if (cut_up_ > 0 && cut_down_ > 0) return connect();
     auto link = std::make_shared<Link>(loop_);
@@ -209,6 +209,9 @@ void SimWorker::listen(Process& process) {
 
 /// The others are where the coordinator says: then the process is restored, and runs.
 void SimWorker::meet(const Peers& peers) {
+  for (const Address& each : peers.addresses) {
+    if (each.port == 0) loop_.problem("peers go out before all of them listen");
+  }
   for (auto& [id, process] : processes_) {
     if (id.job != peers.job || id.attempt != peers.attempt || process.has_peers) continue;
     process.has_peers = true;

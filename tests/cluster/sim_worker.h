@@ -25,8 +25,9 @@ class SimWorker : public Node {
 
   /// Without a word to anybody.
   void power_off();
-  /// The connection breaks.
-  void drop();
+  /// The connection breaks; `silently`: the coordinator does not hear of it, and the worker is back
+  /// before it is missed.
+  void drop(bool silently);
   /// Nothing gets through: to the coordinators, from them, or both.
   void cut(bool up, bool down, Millis how_long);
   void fail_one();

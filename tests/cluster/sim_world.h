@@ -17,6 +17,7 @@ class SimWorker;
 struct Weather {
   double slow_start = 0, hanging_start = 0, failing_start = 0;  ///< of a process that starts
   double lost_answer = 0;    ///< of the registry: half of them after it did what was asked
+  double slow_request = 0;   ///< to the registry; it arrives even if who sent it is gone by then
   double crash_at_step = 0;  ///< of a node, before it carries out one step of the protocol
   bool registry_down = false;
 };
