@@ -150,8 +150,10 @@ void SimCluster::disaster_of_a_worker() {
     case 3:
       return worker.drop(false);
     case 8:
-    case 9:
       return worker.drop(true);
+    case 9:
+      worker.drop(true);
+      return worker.fail_one();  // and it cannot say so at once
     case 4:
       return worker.cut(true, false, loop.between(10, 9000));
     case 5:
@@ -177,8 +179,8 @@ void SimCluster::disaster_of_a_coordinator() {
     case 1:
       return coordinator.cut_off(loop.between(100, 5000));
     case 2:
-      // A worker that hears nothing for 3 s connects elsewhere; nobody else has to.
-      return coordinator.pause(loop.between(10, calm_workers_ ? 1500 : 6000));
+      // Long pauses, one after another, use up the time in which a new leader adopts what runs.
+      return coordinator.pause(loop.between(10, calm_workers_ ? 300 : 6000));
     case 3:
       coordinator.power_off();
       return back();

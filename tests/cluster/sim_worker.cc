@@ -137,6 +137,7 @@ void SimWorker::on_welcome(const Welcome& welcome) {
   loop_.tell(id() + " obeys epoch " + std::to_string(welcome.epoch));
   newest_epoch_ = epoch_ = welcome.epoch;
   welcome_ = true;
+  world_.rules.obeyed(id(), epoch_);
   ++alone_;
 }
 
