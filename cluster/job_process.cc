@@ -44,6 +44,25 @@ JobState state_of(RunResult::Outcome outcome) {
   return JobState::cancelled;
 }
 
+/// Where an attempt restores from: where the job was told to begin, until an attempt of it has made
+/// a checkpoint; then from the newest, whether or not the leader has heard of that checkpoint. The
+/// file STATE/began-JOB holds the newest checkpoint there was before the job.
+Result<std::string> where_to_begin(const std::string& job, const RunOptions& options) {
+  if (options.from == "latest") return options.from;
+  const auto storage = make_posix_storage();
+  WEIR_ASSIGN(const auto store, CheckpointStore::open(*storage, options.state_dir));
+  const auto checkpoints = store->list();
+  const CheckpointId newest = checkpoints.empty() ? 0 : checkpoints.back().id;
+  const std::string path = options.state_dir + "/began-" + job;
+  WEIR_ASSIGN(const bool begun, storage->exists(path));
+  if (!begun) {
+    WEIR_TRY(write_file_atomically(*storage, path, std::to_string(newest) + "\n"));
+    return options.from;
+  }
+  WEIR_ASSIGN(const std::string text, read_file(*storage, path, 64));
+  return newest > std::strtoull(text.c_str(), nullptr, 10) ? "latest" : options.from;
+}
+
 class JobProcess {
  public:
   JobProcess(const JobProcessOptions& options, WorkerLine& line) : options_(options), line_(line) {}
@@ -121,6 +140,7 @@ void JobProcess::watch_checkpoints(JobRunner& runner) {
 
 void JobProcess::run_master(const std::vector<Address>& all) {
   loaded_.options.max_restarts = 0;
+  loaded_.options.from = must(where_to_begin(options_.id.job, loaded_.options));
   AttemptPart part;
   part.attempt = options_.id.attempt;
   if (all.size() > 1) {

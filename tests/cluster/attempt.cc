@@ -147,9 +147,11 @@ bool Attempt::wait_until_running() {
 void Attempt::kill(std::uint32_t process) { ::kill(pids_[process], SIGKILL); }
 void Attempt::freeze(std::uint32_t process) { ::kill(pids_[process], SIGSTOP); }
 
-std::uint64_t Attempt::checkpoint() {
-  const std::lock_guard lock(mutex_);
-  return reports_.contains(0) ? reports_[0].checkpoint : 0;
+void Attempt::wait_for_checkpoint() {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, kPatience, [this] {
+    return over() || (reports_.contains(0) && reports_[0].checkpoint > 0);
+  });
 }
 
 Result<std::string> Attempt::ask(const std::string& json) {
@@ -157,8 +159,7 @@ Result<std::string> Attempt::ask(const std::string& json) {
   const std::uint64_t request = next_request_++;
   if (!links_.contains(0)) return Error{ErrorCode::io, "the master has not come yet", true};
   links_.at(0)->send(encode(Ask{request, {spec_.name, number_, 0}, json}));
-  changed_.wait_for(lock, kPatience,
-                    [&] { return answers_.contains(request) || !end_.gone.empty(); });
+  changed_.wait_for(lock, kPatience, [&] { return answers_.contains(request) || over(); });
   if (!answers_.contains(request)) return Error{ErrorCode::io, "no answer", true};
   const Answer& answer = answers_.at(request);
   if (answer.failure) return *answer.failure;

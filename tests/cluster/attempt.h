@@ -41,8 +41,8 @@ class Attempt {
   void freeze(std::uint32_t process);
   /// Asks the master.
   Result<std::string> ask(const std::string& json);
-  /// How many checkpoints the master has told of.
-  std::uint64_t checkpoint();
+  /// Waits until the master has told of a checkpoint, or the attempt has ended.
+  void wait_for_checkpoint();
 
  private:
   void spawn(std::uint32_t process);

@@ -88,17 +88,41 @@ TEST_F(JobProcessTest, StopsWithALastCheckpointAndGoesOnAtAnotherParallelism) {
   EXPECT_EQ(check_output(folder_ + "/out", counts), "");
 }
 
-TEST_F(JobProcessTest, CountsOfAllProcessesAreSeenAtTheMaster) {
-  write_input(folder_ + "/in", 6, 1000);
-  JobSpec spec = counting_job(folder_, 3);
-  Attempt attempt(spec, 1, {1, 1, 1});
-  attempt.wait_until_running();
-  const auto records = attempt.ask("status");
-  const AttemptEnd end = attempt.wait();
-  EXPECT_EQ(end.outcome, JobState::finished);
-  if (records.ok()) {
-    EXPECT_LE(std::stoull(*records), 6000u);
+TEST_F(JobProcessTest, GoesOnFromItsOwnCheckpointsWhereverItBegan) {
+  const auto counts = write_input(folder_ + "/in", 8, 60'000);
+  JobSpec spec = counting_job(folder_, 2);
+  spec.from = "none";  // which a folder with checkpoints refuses
+  JobState outcome = JobState::running;
+  for (std::uint64_t number = 1; outcome != JobState::finished; ++number) {
+    ASSERT_LT(number, 40u);
+    Attempt attempt(spec, number, {1, 1});
+    if (attempt.wait_until_running() && number <= 3) {
+      attempt.wait_for_checkpoint();
+      attempt.kill(number % 2);
+    }
+    const AttemptEnd end = attempt.wait();
+    for (const Error& why : end.failures) EXPECT_TRUE(why.retryable) << why.message;
+    outcome = end.outcome;
   }
+  EXPECT_EQ(check_output(folder_ + "/out", counts), "");
+}
+
+TEST_F(JobProcessTest, CountsOfAllProcessesAreSeenAtTheMaster) {
+  const auto counts = write_input(folder_ + "/in", 6, 60'000);
+  std::uint64_t all = 0;
+  for (const auto& [key, count] : counts) all += count;
+  Attempt attempt(counting_job(folder_, 3), 1, {1, 1, 1});
+  ASSERT_TRUE(attempt.wait_until_running());
+  std::uint64_t most = 0;
+  for (auto seen = attempt.ask("status"); seen.ok(); seen = attempt.ask("status")) {
+    const std::uint64_t records = std::stoull(*seen);
+    EXPECT_GE(records, most) << "counts do not go back";
+    most = std::max(most, records);
+  }
+  EXPECT_EQ(attempt.wait().outcome, JobState::finished);
+  // More than the master's own third of the input.
+  EXPECT_GT(most, all / 3);
+  EXPECT_LE(most, all);
 }
 
 TEST_F(JobProcessTest, AnAttemptThatCannotBeBuiltSaysWhy) {
