@@ -145,7 +145,6 @@ bool Attempt::wait_until_running() {
 }
 
 void Attempt::kill(std::uint32_t process) { ::kill(pids_[process], SIGKILL); }
-void Attempt::freeze(std::uint32_t process) { ::kill(pids_[process], SIGSTOP); }
 
 void Attempt::wait_for_checkpoint() {
   std::unique_lock lock(mutex_);

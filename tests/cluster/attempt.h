@@ -38,7 +38,6 @@ class Attempt {
   /// Waits until all processes run, or the attempt has ended; whether they run.
   bool wait_until_running();
   void kill(std::uint32_t process);
-  void freeze(std::uint32_t process);
   /// Asks the master.
   Result<std::string> ask(const std::string& json);
   /// Waits until the master has told of a checkpoint, or the attempt has ended.

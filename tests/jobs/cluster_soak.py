@@ -229,7 +229,8 @@ def one_run(rng, case, rate, number, counts, times, most):
             calm(rng, cluster, job, times)
         record = cluster.wait_over(job, 180)
         if record["state"] != "finished":
-            raise weirtest.Failure("%s is %s: %s" % (job, record["state"], record["exceptions"][:2]))
+            why = record["exceptions"][:2]
+            raise weirtest.Failure("%s is %s: %s" % (job, record["state"], why))
     case.check(run, "run %d" % number)
     run.remove()
 
@@ -245,18 +246,23 @@ def calm(rng, cluster, job, times):
         return  # it is over
     if cluster.job(job)["state"] != "running":
         return
-    places = [place["worker"] for place in cluster.job(job)["processes"]]
-    if rng.random() < 0.5 and len(cluster.workers) > 1 and places:
-        name = rng.choice(places).split(".")[0]
+    one_blow(rng.choice(["worker", "process"]), cluster, job, times)
+
+
+def one_blow(what, cluster, job, times):
+    """Kills one of a job's workers, which is started again later, or one of its processes."""
+    cluster.wait_for(lambda: len(cluster.get("/workers")) == len(cluster.workers), "all workers")
+    if what == "worker" and len(cluster.workers) > 1:
+        name = cluster.job(job)["processes"][0]["worker"].split(".")[0]
         worker = next(w for w in cluster.workers if w.name == "worker-" + name[1:])
         worker.send(9)
         times.watch(cluster, job, "worker killed")
         worker.kill()
         worker.start()
-    else:
-        pids = clustertest.job_processes(cluster)
-        if pids and clustertest.signal_process(rng.choice(pids), "KILL"):
-            times.watch(cluster, job, "process killed")
+        return
+    pids = clustertest.job_processes(cluster)
+    if pids and clustertest.signal_process(pids[0], "KILL"):
+        times.watch(cluster, job, "process killed")
 
 
 def main():

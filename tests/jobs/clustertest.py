@@ -1,6 +1,6 @@
-"""A cluster of real processes for whole-job tests: coordinators, workers, and etcd if wanted, all on
-this host, with proxies between workers and coordinators that can cut, delay or swallow what passes.
-Only the Python standard library."""
+"""A cluster of real processes for whole-job tests: coordinators, workers, and etcd if wanted, all
+on this host, with proxies between workers and coordinators that can cut, delay or swallow what
+passes. Only the Python standard library."""
 
 import json
 import os
@@ -219,9 +219,11 @@ class Cluster:
         for i, peer in enumerate(peers):
             port = free_port()
             url, peer_url = "http://127.0.0.1:%d" % port, "http://127.0.0.1:%d" % peer
-            command = ["etcd", "--name", "e%d" % i, "--data-dir", os.path.join(self.folder, "e%d" % i)]
+            data = os.path.join(self.folder, "e%d" % i)
+            command = ["etcd", "--name", "e%d" % i, "--data-dir", data]
             command += ["--listen-client-urls", url, "--advertise-client-urls", url]
-            command += ["--listen-peer-urls", peer_url, "--initial-advertise-peer-urls", peer_url]
+            command += ["--listen-peer-urls", peer_url]
+            command += ["--initial-advertise-peer-urls", peer_url]
             command += ["--initial-cluster", cluster, "--log-level", "error"]
             members.append(Program("etcd-%d" % i, command, self.folder))
             members[-1].port = port
@@ -230,7 +232,8 @@ class Cluster:
     # ---- the API
     def ask(self, url, method="GET", body=None, timeout=5):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(url, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             return json.loads(answer.read() or b"null")
 
@@ -265,11 +268,14 @@ class Cluster:
 
     def get(self, path, patience=30):
         answer = self.call(path, patience=patience)
-        return answer.get("jobs", answer.get("workers", answer)) if isinstance(answer, dict) else answer
+        if isinstance(answer, dict):
+            return answer.get("jobs", answer.get("workers", answer))
+        return answer
 
     def submit(self, case, run, parallelism, rate=None, interval="50ms", options=()):
         """Submits a case with the command; returns the job's id."""
-        settings = dict(case.settings, output=run.output, input=os.path.abspath(case.settings["input"]))
+        settings = dict(case.settings, output=run.output)
+        settings["input"] = os.path.abspath(settings["input"])
         if rate:
             settings["rate"] = rate
         command = ["weir", "submit", case.library, "--cluster", ",".join(self.http)]

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""How long a job with much state is away when a worker, or one of its processes, is killed, or the
+coordinator that leads: ./dev soak recovery [--keys MILLIONS] [--rounds N]. Prints times by phase."""
+
+import argparse
+import os
+import time
+
+import cluster_soak
+import clustertest
+import weirtest
+
+
+def big_state(millions, rate):
+    settings = {"keys": str(int(millions * 1e6)), "splits": "2"}
+    case = weirtest.Case("big_state", [], [], settings, input="none")
+    case.settings["rate"] = str(rate)
+    return case
+
+
+def size_of(folder):
+    return sum(
+        os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(folder) for name in names
+    )
+
+
+def fail_over(cluster, job, times):
+    """Kills the coordinator that leads, and looks how long the cluster has none, and whether the
+    job's checkpoints go on meanwhile."""
+    leader = cluster.leader()
+    program = cluster.coordinators[cluster.http.index(leader)]
+    before = cluster.job(job)["attempt"]
+    begin = time.monotonic()
+    program.kill()
+    cluster.wait_for(lambda: cluster.leader() is not None, "another leader")
+    cluster.wait_for(lambda: cluster.job(job)["state"] == "running", "the job to be known")
+    times.by_phase["leader killed, another answers"].append(time.monotonic() - begin)
+    if cluster.job(job)["attempt"] != before:
+        raise weirtest.Failure("the job was started anew, though only a coordinator had died")
+    program.start()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("--keys", type=float, default=10, metavar="MILLIONS")
+    arguments.add_argument("--rounds", type=int, default=3)
+    options = arguments.parse_args()
+
+    def rounds():
+        times = cluster_soak.Times()
+        run = weirtest.Run("recovery")
+        shape = {"workers": 3, "coordinators": 2, "etcd": 1, "slots": 1}
+        case = big_state(options.keys, 20_000)
+        with clustertest.Cluster(os.path.join(run.folder, "cluster"), **shape) as cluster:
+            job = cluster.submit(case, run, 2, rate=20_000, interval="1s")
+            cluster.wait_for(
+                lambda: cluster_soak.records_of(cluster.job(job)) > options.keys * 2e6,
+                "all keys",
+                300,
+            )
+            time.sleep(3)
+            print("%.0f MB of state" % (size_of(os.path.join(run.state, "runs")) / 1e6), flush=True)
+            for _ in range(options.rounds):
+                for blow in ("worker", "process"):
+                    cluster_soak.one_blow(blow, cluster, job, times)
+                    time.sleep(3)
+                fail_over(cluster, job, times)
+                time.sleep(2)
+            cluster.command(["weir", "cancel", job, "--cluster", ",".join(cluster.http)])
+        times.print()
+        run.remove()
+
+    weirtest.main(rounds)
+
+
+if __name__ == "__main__":
+    main()
