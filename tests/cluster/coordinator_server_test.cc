@@ -88,7 +88,8 @@ class StubWorker {
     beating_ = false;
     if (beats_.joinable()) beats_.join();
   }
-  void say(const Message& message) { link_->send(encode(message)); }
+  void say(const Message& message) { say_bytes(encode(message)); }
+  void say_bytes(const std::string& bytes) { link_->send(bytes); }
   bool lost() {
     const std::lock_guard lock(mutex_);
     return lost_;
@@ -309,6 +310,32 @@ TEST_F(CoordinatorTest, ASilentWorkerIsLost) {
   EXPECT_TRUE(eventually([&] { return worker.lost(); }));
   EXPECT_TRUE(
       eventually([&] { return ask(*server, "/workers").at("workers").as_array().empty(); }));
+}
+
+TEST_F(CoordinatorTest, AWorkerThatSaysWhatItShouldNotIsClosedAndTheOthersStay) {
+  const auto server = start();
+  wait_until_leads(*server);
+  const std::string address = server->standing().self.workers;
+  StubWorker good("good.1");
+  ASSERT_TRUE(good.join(address).ok());
+  ASSERT_TRUE(good.next<Welcome>());
+  const std::string noise[] = {"",
+                               "noise",
+                               std::string(100'000, '\xff'),
+                               encode(Welcome{99, 200, 3000}),
+                               encode(Kill{"j-00000000", 1}),
+                               encode(Register{"bad.1", "host", 1, "", {}}),
+                               encode(Register{"", "", 0, "", {}})};
+  for (const std::string& bytes : noise) {
+    StubWorker bad("bad.1");
+    ASSERT_TRUE(bad.join(address).ok());
+    ASSERT_TRUE(bad.next<Welcome>());
+    bad.say_bytes(bytes);
+    EXPECT_TRUE(eventually([&] { return bad.lost(); }));
+  }
+  EXPECT_FALSE(good.lost());
+  EXPECT_TRUE(
+      eventually([&] { return ask(*server, "/workers").at("workers").as_array().size() == 1; }));
 }
 
 TEST_F(CoordinatorTest, WrongRequestsChangeNothing) {

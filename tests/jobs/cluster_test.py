@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -310,6 +311,47 @@ class Failures(ClusterTest):
         self.assertEqual(after["attempt"], before["attempt"])
         self.wait_for_state("orders", "finished")
         self.check_orders()
+
+    @unittest.skipUnless(shutil.which("etcd"), "etcd is not installed")
+    def test_a_leader_whose_etcd_hangs_stops_leading_and_leads_anew(self):
+        ports = [free_port() for _ in range(2)]
+        etcd = f"http://127.0.0.1:{ports[0]}"
+        log = open(self.folder / "etcd.log", "wb")
+        server = subprocess.Popen(
+            ["etcd", "--data-dir", str(self.folder / "etcd"), "--listen-client-urls", etcd,
+             "--advertise-client-urls", etcd, "--listen-peer-urls", f"http://127.0.0.1:{ports[1]}",
+             "--initial-advertise-peer-urls", f"http://127.0.0.1:{ports[1]}",
+             "--initial-cluster", f"default=http://127.0.0.1:{ports[1]}"], stdout=log, stderr=log)
+        log.close()
+        self.running.append(server)
+        self.spawn("coordinator", "coordinator", "--storage", str(self.folder / "storage"),
+                   "--http", "127.0.0.1:0", "--address", "127.0.0.1:0", "--etcd", etcd)
+        line = self.wait_for("the addresses", lambda: re.search(
+            r"workers at ([0-9.:]+[0-9]), API at (http://[0-9.:]+[0-9])", self.log("coordinator")))
+        self.env["WEIR_CLUSTER"] = line[2]
+        self.spawn("worker", "worker", "--coordinator", line[1], "--name", "w", "--work",
+                   str(self.folder / "work"))
+        self.wait_for("leads", lambda: "leads with epoch" in self.log("coordinator"))
+        self.write_orders()
+        self.submit_orders()
+        before = self.wait_for_checkpoint("orders")
+        server.send_signal(signal.SIGSTOP)
+        self.wait_for("the end of the lead",
+                      lambda: "could not be renewed" in self.log("coordinator"))
+        server.send_signal(signal.SIGCONT)
+        self.wait_for("another lead",
+                      lambda: len(re.findall("leads with epoch", self.log("coordinator"))) > 1)
+        epochs = [int(n) for n in re.findall(r"leads with epoch (\d+)", self.log("coordinator"))]
+        self.assertLess(epochs[0], epochs[-1])
+        job = self.wait_for_state("orders", "finished")
+        self.assertEqual(job["attempt"], before["attempt"])
+        self.check_orders()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 if __name__ == "__main__":
