@@ -66,7 +66,9 @@ class KeyedOperator : public Operator {
 
   bool restore_slice() override {
     if (!loading_) return true;
-    if (!table_->load_slice(load_cursor_, context_->keys.last, kSnapshotSlice)) return false;
+    if (!table_->load_slice(load_cursor_, context_->keys.last, context_->restore_slice_rows)) {
+      return false;
+    }
     loading_ = rewriting_ = false;
     if (context_->state_budget_bytes == 0) table_->end_cold();
     return true;

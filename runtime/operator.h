@@ -83,7 +83,8 @@ struct OperatorContext {
   std::uint32_t parallelism = 1;
   KeyRange keys;
   std::uint64_t first_checkpoint = 1;
-  std::uint64_t state_budget_bytes = 0;  ///< memory for keyed state; 0: all that it needs
+  std::uint64_t state_budget_bytes = 0;   ///< memory for keyed state; 0: all that it needs
+  std::size_t restore_slice_rows = 2048;  ///< brought back at a time, while the job runs
   bool restored = false;
   EventTime watermark = kBeginningOfTime;  ///< what this operator has been advanced to
   std::vector<OutputPort> outputs;

@@ -108,6 +108,7 @@ Status Simulation::start(const std::string& from) {
   options.channel_capacity = options_.channel_capacity;
   options.memory_bytes = options_.memory_bytes;
   options.background_restore_rows = options_.background_restore_rows;
+  options.restore_slice_rows = options_.restore_slice_rows;
   options.locks = &locks_;
   options.make_channel = [this](std::size_t capacity) {
     return make_chaos_channel(capacity, options_.channel_full, random_, in_flight_);

@@ -61,6 +61,7 @@ struct SimulationOptions {
   bool replay_only = false;
   std::size_t channel_capacity = 4;
   std::uint64_t background_restore_rows = 200'000;
+  std::size_t restore_slice_rows = 2048;
   std::uint64_t memory_bytes = 0;  ///< for keyed state; 0: no limit
   double channel_full = 0.2;       ///< how often a channel with room says that it has none
   /// Messages between coordinator and tasks take their time (slow_messages.h).

@@ -73,7 +73,8 @@ struct TaskSetup {
   Duration batch_timeout{2};  ///< how long a record may wait in an open batch
   /// A state of so many rows is restored in the background.
   std::uint64_t background_restore_rows = UINT64_MAX;
-  std::uint64_t state_budget_bytes = 0;  ///< memory for the keyed state of a step; 0: no limit
+  std::uint64_t state_budget_bytes = 0;   ///< memory for the keyed state of a step; 0: no limit
+  std::size_t restore_slice_rows = 2048;  ///< in the background, at a time
 };
 
 /// How the state of one step in this subtask is restored.

@@ -62,6 +62,7 @@ void Task::add_operator(const GraphStep& step) {
   context.keys = key_range_of(setup_.subtask, setup_.parallelism, setup_.max_parallelism);
   context.first_checkpoint = setup_.first_checkpoint;
   context.state_budget_bytes = setup_.state_budget_bytes;
+  context.restore_slice_rows = setup_.restore_slice_rows;
   context.outputs.resize(step.outputs.size());
   context.dead_letters = node->letters.get();
   context.metrics = &node->metrics;

@@ -167,6 +167,7 @@ void TaskGroup::make_tasks(TaskListener& listener) {
       setup.batch_timeout = options_.batch_timeout;
       setup.state_budget_bytes = budget;
       setup.background_restore_rows = options_.background_restore_rows;
+      setup.restore_slice_rows = options_.restore_slice_rows;
       tasks_.push_back(std::make_unique<Task>(std::move(setup), attempt_.env,
                                               options_.to_coordinator(listener)));
       for (const StepId step : vertex.steps) {

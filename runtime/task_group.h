@@ -21,9 +21,10 @@ struct TaskGroupOptions {
   Duration batch_timeout{2};
   /// A state of so many rows in a subtask is restored while the job runs already.
   std::uint64_t background_restore_rows = 200'000;
-  std::uint64_t memory_bytes = 0;  ///< for all keyed state of this process; 0: no limit
-  bool pause_sources = false;      ///< nothing is read
-  Placement* placement = nullptr;  ///< null: all tasks run here
+  std::size_t restore_slice_rows = 2048;  ///< then so many at a time
+  std::uint64_t memory_bytes = 0;         ///< for all keyed state of this process; 0: no limit
+  bool pause_sources = false;             ///< nothing is read
+  Placement* placement = nullptr;         ///< null: all tasks run here
   /// What carries messages from a task; tests put something slow in between.
   std::function<TaskListener&(TaskListener&)> to_coordinator =
       [](TaskListener& coordinator) -> TaskListener& { return coordinator; };

@@ -68,7 +68,10 @@ SimulationOptions Scenario::draw_options() {
   options.channel_capacity = 1 + random_.below(6);
   options.channel_full = 0.4 * static_cast<double>(random_.below(100)) / 100;
   options.slow_messages = shape_.slow_messages;
-  if (random_.chance(0.5)) options.background_restore_rows = 1;
+  if (random_.chance(0.5)) {
+    options.background_restore_rows = 1;
+    options.restore_slice_rows = 1 + random_.below(8);
+  }
   if (random_.chance(0.5)) {
     options.memory_bytes = 1 + random_.below(random_.chance(0.5) ? 12'000 : 200'000);
   }
