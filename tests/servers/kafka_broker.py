@@ -249,10 +249,16 @@ def _die_with_parent():
 
 
 def make_archive():
-    """Writes the archive of classes, unless it is there: one start and stop of a broker."""
+    """Writes the archive of classes, unless it is there: one start and stop of a broker. Tests that
+    run at once on a new machine wait for the first of them."""
     fetch()
-    if os.path.exists(ARCHIVE):
-        return
+    with open(os.path.join(CACHE, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(ARCHIVE):
+            _write_archive()
+
+
+def _write_archive():
     folder = os.path.join(CACHE, "archive-run")
     shutil.rmtree(folder, ignore_errors=True)
     broker = Broker(folder)
