@@ -1,7 +1,7 @@
 // `weir coordinator`: a coordinator of a cluster, until it is told to end.
 #include "cli/cluster_options.h"
 #include "cli/commands.h"
-#include "cli/config_file.h"
+#include "cli/environment.h"
 #include "cli/exit_codes.h"
 #include "cli/stop_signal.h"
 #include "weir/base/storage.h"
@@ -51,8 +51,7 @@ Result<CoordinatorOptions> coordinator_options(const Args& args) {
 }
 
 Result<int> run(const Args& given) {
-  Args args = given;
-  if (const std::string* path = args.value("config")) WEIR_TRY(add_config_file(args, *path));
+  WEIR_ASSIGN(const Args args, with_configuration(given));
   WEIR_ASSIGN(CoordinatorOptions options, coordinator_options(args));
   StopSignal signals;
   WEIR_ASSIGN(const auto server, CoordinatorServer::start(std::move(options)));
@@ -89,7 +88,10 @@ Command coordinator_command() {
       },
       "Start several for fail-over: one leads, the others take over when it ends or hangs. None "
       "of\n"
-      "that stops what runs. Ctrl-C or SIGTERM ends it and gives the lead back.\n",
+      "that stops what runs. Ctrl-C or SIGTERM ends it and gives the lead back.\n"
+      "Each option may also be a variable, WEIR_COORDINATOR_STORAGE for --storage, or stand in "
+      "the\n"
+      "file of --config: the command line wins over the environment, that over the file.\n",
       run};
 }
 

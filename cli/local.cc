@@ -16,6 +16,7 @@
 #include "cli/cluster_client.h"
 #include "cli/cluster_options.h"
 #include "cli/commands.h"
+#include "cli/environment.h"
 #include "cli/exit_codes.h"
 #include "cli/stop_signal.h"
 
@@ -151,8 +152,10 @@ void say_how(const std::string& url, const std::string& folder, std::uint64_t co
       "%s    weir submit JOB.so --set KEY=VALUE --parallelism N\n"
       "    weir jobs\n"
       "    weir status JOB\n"
+      "    weir logs JOB             # in %s/worker-N/logs\n"
       "Ctrl-C ends it.\n",
-      static_cast<unsigned long long>(count), url.c_str(), folder.c_str(), with.c_str());
+      static_cast<unsigned long long>(count), url.c_str(), folder.c_str(), with.c_str(),
+      folder.c_str());
   std::fflush(stdout);
 }
 
@@ -171,6 +174,8 @@ Result<int> run(const Args& args) {
   WEIR_TRY(choose_folder(args, folder));
   const std::string url = "http://127.0.0.1:" + std::to_string(http);
   const std::string workers = "127.0.0.1:" + std::to_string(port);
+  clear_variables_of(coordinator_command());  // this cluster is not the one that they are for
+  clear_variables_of(worker_command());
   StopSignal signals;
   Children children;
   WEIR_TRY(children.start(

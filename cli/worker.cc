@@ -8,7 +8,7 @@
 
 #include "cli/cluster_options.h"
 #include "cli/commands.h"
-#include "cli/config_file.h"
+#include "cli/environment.h"
 #include "cli/exit_codes.h"
 #include "weir/base/path.h"
 #include "weir/cluster/worker.h"
@@ -97,8 +97,7 @@ class StopOnSignal {
 };
 
 Result<int> run(const Args& given) {
-  Args args = given;
-  if (const std::string* path = args.value("config")) WEIR_TRY(add_config_file(args, *path));
+  WEIR_ASSIGN(const Args args, with_configuration(given));
   WEIR_ASSIGN(WorkerOptions options, worker_options(args));
   StopOnSignal signals;  // before there are other threads
   WEIR_ASSIGN(const auto worker, ClusterWorker::create(std::move(options)));
@@ -117,7 +116,8 @@ Command worker_command() {
       0,
       "Run the processes of a cluster's jobs on this host",
       {
-          {"coordinator", "HOST:PORT[,HOST:PORT]", "the coordinators; the one that leads is found"},
+          {"coordinator", "HOST:PORT[,HOST:PORT]",
+           "the coordinators; the one that leads is found. A name may have several addresses."},
           {"name", "NAME", "what people call this worker; default the name of the host"},
           {"host", "HOST",
            "the address on which its processes listen for those of other workers; default "
@@ -136,7 +136,10 @@ Command worker_command() {
       "the cluster; jobs go on elsewhere from their newest checkpoints. However the worker ends, "
       "its\n"
       "processes end with it. Unless everything is on loopback it needs the token of its "
-      "cluster.\n",
+      "cluster.\n"
+      "What processes of jobs say is in WORK/logs/JOB/ATTEMPT-PROCESS.log.\n"
+      "Each option may also be a variable, WEIR_WORKER_TOKEN_FILE for --token-file, or stand in\n"
+      "the file of --config: the command line wins over the environment, that over the file.\n",
       run};
 }
 

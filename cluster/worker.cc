@@ -113,7 +113,8 @@ Result<std::unique_ptr<ClusterWorker>> ClusterWorker::create(WorkerOptions optio
 const std::string& ClusterWorker::id() const { return impl_->id; }
 
 void ClusterWorker::run() {
-  log_info("worker", "worker " + impl_->id + " works in " + impl_->options.work);
+  log_info("worker", "worker " + impl_->id + " works in " + impl_->options.work +
+                         "; what processes say is in " + join_path(impl_->options.work, "logs"));
   impl_->leader.start();
   while (!impl_->stopping) {
     impl_->processes.step();
