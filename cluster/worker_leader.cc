@@ -1,6 +1,9 @@
 // Finding the leader and staying with it; see worker_leader.h.
 #include "weir/cluster/worker_leader.h"
 
+#include <netdb.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -29,7 +32,38 @@ bool is_order(const Message& message) {
          std::holds_alternative<Kill>(message) || std::holds_alternative<Ask>(message);
 }
 
+/// What `host` means now, as addresses; none when that cannot be found out.
+std::vector<std::string> addresses_of(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG;
+  addrinfo* found = nullptr;
+  std::vector<std::string> all;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return all;
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    char text[NI_MAXHOST];
+    if (::getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof text, nullptr, 0,
+                      NI_NUMERICHOST) == 0) {
+      all.emplace_back(text);
+    }
+  }
+  ::freeaddrinfo(found);
+  return all;
+}
+
 }  // namespace
+
+std::vector<Address> all_addresses(const std::vector<Address>& coordinators) {
+  std::vector<Address> all;
+  for (const Address& coordinator : coordinators) {
+    const std::vector<std::string> hosts = addresses_of(coordinator.host);
+    if (hosts.size() < 2) all.push_back(coordinator);  // whoever connects says what is wrong
+    for (std::size_t i = 0; hosts.size() > 1 && i < hosts.size(); ++i) {
+      all.push_back({hosts[i], coordinator.port});
+    }
+  }
+  return all;
+}
 
 LeaderLink::LeaderLink(Options options, OnOrder on_order)
     : options_(std::move(options)), on_order_(std::move(on_order)), last_contact_(now()) {}
@@ -84,8 +118,13 @@ void LeaderLink::open(std::unique_ptr<net::Link> link) {
 // ---- the thread ---------------------------------------------------------------------------------
 
 void LeaderLink::loop() {
+  std::vector<Address> round;
   for (std::size_t turn = 0; !stopping_;) {
-    const Address& address = options_.coordinators[turn % options_.coordinators.size()];
+    if (turn >= round.size()) {  // names may mean other addresses by now
+      round = all_addresses(options_.coordinators);
+      turn = 0;
+    }
+    const Address& address = round[turn];
     const std::string where = address.host + ":" + std::to_string(address.port);
     const net::Hello mine{"", "", 0, 0, options_.token};
     auto link =

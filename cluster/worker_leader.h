@@ -24,11 +24,16 @@
 
 namespace weir::cluster {
 
+/// Where to try: coordinators whose name has several addresses (that of a service, behind which
+/// one leads) count once for each, as names are now; others stay as they are. Asks
+/// the system's resolver, which may block. Any thread.
+std::vector<Address> all_addresses(const std::vector<Address>& coordinators);
+
 class LeaderLink {
  public:
   struct Options {
-    Register worker;  ///< without processes
-    std::vector<Address> coordinators;
+    Register worker;                    ///< without processes
+    std::vector<Address> coordinators;  ///< names are looked up anew in each round
     std::string token;
     std::chrono::milliseconds pause{100};     ///< between two tries
     std::chrono::milliseconds timeout{1000};  ///< of a try
