@@ -19,6 +19,8 @@ class ClusterClient {
 
   /// Whether the caller said which cluster, rather than that of this host by default.
   bool given() const { return given_; }
+  /// Where its coordinators are: "http://HOST:PORT".
+  const std::vector<std::string>& urls() const { return urls_; }
 
   // Each answers the object that the leader did. While nobody leads it is tried again for some ten
   // seconds. Errors: io when no coordinator answers; incompatible when the token is refused; and

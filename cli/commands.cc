@@ -26,6 +26,7 @@ const std::vector<Command>& all_commands() {
       update_command(),
       logs_command(),
       workers_command(),
+      health_command(),
       local_command(),
       coordinator_command(),
       worker_command(),

@@ -35,6 +35,7 @@ Command rescale_command();
 Command update_command();
 Command logs_command();
 Command workers_command();
+Command health_command();
 Command local_command();
 Command coordinator_command();
 Command worker_command();
