@@ -9,7 +9,8 @@ compiler check it. A block is marked behind the language of its fence:
                        Event is the struct of that name in an earlier block of the same page
 
 The blocks of a page share a namespace. Errors name the page and the line. Checks also that links
-between pages lead somewhere. Exit status 0 when all is well.
+between pages lead somewhere, and that the list of a cluster's options in docs/cluster.md is that of
+the command. Exit status 0 when all is well.
 """
 
 import os
@@ -100,6 +101,34 @@ def check_links():
         sys.exit("\n".join(dead))
 
 
+def documented_options():
+    """The options in the table of docs/cluster.md, by command."""
+    page = (SOURCE / "docs" / "cluster.md").read_text(encoding="utf-8")
+    table = re.search(r"^\| command \| option .*\n\|.*\n((?:\|.*\n)+)", page, re.M)
+    if not table:
+        sys.exit("docs/cluster.md: the table of options is not there")
+    options, command = {}, ""
+    for row in table[1].splitlines():
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        command = cells[0] or command
+        options.setdefault(command, set()).update(re.findall(r"`([a-z-]+)`", cells[1]))
+    return options
+
+
+def check_cluster_options():
+    documented, wrong = documented_options(), []
+    for command in ("coordinator", "worker", "local"):
+        text = subprocess.run([str(BUILD / "bin" / "weir"), command, "--help"], check=True,
+                              capture_output=True, text=True).stdout
+        real = set(re.findall(r"^  --([a-z-]+)", text, re.M))
+        for option in sorted(real ^ documented.get(command, set())):
+            where = "only in docs/cluster.md" if option not in real else "not in docs/cluster.md"
+            wrong.append(f"docs_test: option {option} of weir {command} is {where}")
+    if wrong:
+        sys.exit("\n".join(wrong))
+
+
 if __name__ == "__main__":
     check_links()
+    check_cluster_options()
     compile_examples()
