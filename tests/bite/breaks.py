@@ -108,7 +108,7 @@ PROTOCOL = [
            "  if (manifest.max_parallelism != job.max_parallelism()) {", "  if (false) {",
            "operators/schema"),
     _break("watermark_not_restored", "event time begins anew after a restore",
-           "runtime/deployment.cc", "    part.watermark = from_millis(watermark);\n", "",
+           "runtime/task_group.cc", "    part.watermark = from_millis(watermark);\n", "",
            "sim"),
     _break("letters_not_checkpointed", "dead letters are missing from the manifest",
            "runtime/coordinator_checkpoint.cc",
