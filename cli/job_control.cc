@@ -102,6 +102,13 @@ JobControl::Answer JobControl::savepoint(const ControlRequest& request) {
   if (request.stop) {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [this] { return !outcome_.empty(); });
+    if (outcome_ == "failed") {
+      return Error{ErrorCode::cancelled,
+                   "The savepoint is complete in " + request.to +
+                       ", but the job failed before it had stopped, and may go on: stop it, or do "
+                       "not begin another one from the savepoint",
+                   true};
+    }
   }
   return json::object{{"checkpoint", manifest.id}, {"to", request.to}};
 }

@@ -36,38 +36,65 @@ class AttemptLinks::Elsewhere final : public RemoteTask {
   std::atomic<CheckpointId> settled_{0};
 };
 
-/// A network that the thread of the tasks drives while they run, and another thread before and
-/// after, so that a process that builds its tasks for long does not look dead.
+/// A network that the thread of the tasks drives while they run, and a thread of its own whenever
+/// that one has not come by for a while: before and after the tasks, and when a function of the job
+/// takes its time. Otherwise such a process would look dead to its peers.
 class AttemptLinks::Drive final : public Driven {
  public:
-  explicit Drive(net::Network& network) : network_(network) { begin(); }
-  ~Drive() override { end(); }
-
-  // ---- the thread of the tasks
-  bool poll() override {
-    if (thread_.joinable()) end();
-    return network_.poll();
-  }
-  void wait(std::chrono::nanoseconds limit) override { network_.wait(limit); }
-  void interrupt() override { network_.interrupt(); }
-
-  /// No task runs (yet, or any more).
-  void begin() {
-    end();
-    ending_.store(false);
-    thread_ = std::thread([this] {
-      while (!ending_.load()) network_.wait(std::chrono::milliseconds(100));
-    });
-  }
-  void end() {
-    if (!thread_.joinable()) return;
+  explicit Drive(net::Network& network) : network_(network), thread_([this] { stand_in(); }) {}
+  ~Drive() override {
     ending_.store(true);
     network_.interrupt();
     thread_.join();
   }
 
+  // ---- the thread of the tasks
+  bool poll() override {
+    polls_.fetch_add(1, std::memory_order_relaxed);
+    const std::unique_lock lock(driving_, std::try_to_lock);
+    if (lock.owns_lock()) return network_.poll();
+    network_.interrupt();
+    return false;
+  }
+  void wait(std::chrono::nanoseconds limit) override {
+    polls_.fetch_add(1, std::memory_order_relaxed);
+    const std::unique_lock<std::mutex> lock = alone();
+    network_.wait(limit);
+  }
+  void interrupt() override { network_.interrupt(); }
+
+  /// Keeps others from driving while it exists.
+  std::unique_lock<std::mutex> alone() {
+    wanted_.fetch_add(1);
+    network_.interrupt();
+    std::unique_lock lock(driving_);
+    wanted_.fetch_sub(1);
+    return lock;
+  }
+
  private:
+  void stand_in() {
+    for (std::uint64_t seen = 0; !ending_.load();) {
+      const std::uint64_t now = polls_.load(std::memory_order_relaxed);
+      if (now != seen) {  // the thread of the tasks is at it
+        seen = now;
+        std::this_thread::sleep_for(kLook);
+        continue;
+      }
+      if (wanted_.load() > 0) {  // a mutex need not be fair
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
+        continue;
+      }
+      const std::lock_guard lock(driving_);
+      network_.wait(kLook / 10);
+    }
+  }
+
+  static constexpr std::chrono::milliseconds kLook{500};
   net::Network& network_;
+  std::mutex driving_;
+  std::atomic<std::uint64_t> polls_{0};
+  std::atomic<int> wanted_{0};  // by others, who wait for it
   std::atomic<bool> ending_{false};
   std::thread thread_;
 };
@@ -115,8 +142,10 @@ net::Hello AttemptLinks::hello() const {
 Result<Address> AttemptLinks::listen() {
   const auto greet = [this](const net::Hello& theirs) -> Result<net::Hello> {
     WEIR_TRY(net::check_hello(hello(), theirs));
+    const std::uint32_t most = *std::max_element(options_.slots.begin(), options_.slots.end());
+    const bool expected = theirs.process > options_.id.process && theirs.process <= most;
     const std::lock_guard lock(mutex_);
-    if (theirs.process > options_.id.process && !links_.contains(theirs.process)) return hello();
+    if (expected && greeted_.insert(theirs.process).second) return hello();
     return Error{ErrorCode::incompatible, "process " + std::to_string(theirs.process) +
                                               " of this attempt is connected already"};
   };
@@ -131,10 +160,13 @@ Result<Address> AttemptLinks::listen() {
 }
 
 Status AttemptLinks::connect(const std::vector<Address>& all) {
-  if (drive_) drive_->end();  // while it connects this thread drives
-  WEIR_TRY(call_lower(all));
-  if (drive_) drive_->begin();
+  {
+    std::unique_lock<std::mutex> alone;  // while it connects this thread drives
+    if (drive_) alone = drive_->alone();
+    WEIR_TRY(call_lower(all));
+  }
   WEIR_TRY(wait_for_callers(all.size() - 1));
+  network_.close_door();
   open_channels();
   start();
   return {};
@@ -268,7 +300,6 @@ void AttemptLinks::end() {
   ended_.store(true);
   const std::string bytes = encode_end();
   for (auto& [process, link] : links_) link->send(bytes);
-  if (drive_) drive_->begin();
 }
 
 Driven* AttemptLinks::driven() { return drive_.get(); }

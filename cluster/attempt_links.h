@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -110,6 +111,7 @@ class AttemptLinks final : public Placement, private PeerMessages {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::uint32_t, std::unique_ptr<net::Link>> links_;  // by process
+  std::set<std::uint32_t> greeted_;                            // processes that were let in
   std::map<std::uint32_t, Channel*> outs_, ins_;               // by number; main thread
   std::unique_ptr<TaskListener> to_coordinator_;
   TaskListener* attached_ = nullptr;                        // the coordinator, where it is here

@@ -30,7 +30,8 @@ std::string write_capnp(Build&& build) {
 template <class Root, class Read>
 auto read_capnp(std::string_view bytes, Read&& read)
     -> decltype(read(std::declval<typename Root::Reader>())) {
-  constexpr std::uint64_t kMostWords = (64ull << 20) / sizeof(capnp::word);
+  // A message is read about once; lists that take no bytes cannot claim millions of entries.
+  const std::uint64_t most_words = 4 * bytes.size() / sizeof(capnp::word) + 1024;
   constexpr int kDeepest = 16;
   const auto corrupt = [](const std::string& why) {
     return Error{ErrorCode::corrupt, "a message that cannot be read: " + why};
@@ -41,7 +42,7 @@ auto read_capnp(std::string_view bytes, Read&& read)
   std::memcpy(words.data(), bytes.data(), bytes.size());
   try {
     capnp::ReaderOptions options;
-    options.traversalLimitInWords = kMostWords;
+    options.traversalLimitInWords = most_words;
     options.nestingLimit = kDeepest;
     capnp::FlatArrayMessageReader message(kj::arrayPtr(words.data(), words.size()), options);
     return read(message.getRoot<Root>());

@@ -17,7 +17,7 @@ namespace weir::cluster {
 namespace {
 
 /// Between two looks at what tasks have counted: alignment of sources waits for these counts.
-constexpr std::chrono::milliseconds kCounts{50}, kCountsAligned{2};
+constexpr std::chrono::milliseconds kCounts{50}, kCountsAligned{2}, kCountsAnyway{500};
 /// Between two words to the leader about the newest checkpoint.
 constexpr std::chrono::milliseconds kSayCheckpoint{500};
 /// They wait for other systems, so there may be more of them than cores.
@@ -44,23 +44,27 @@ JobState state_of(RunResult::Outcome outcome) {
   return JobState::cancelled;
 }
 
-/// Where an attempt restores from: where the job was told to begin, until an attempt of it has made
-/// a checkpoint; then from the newest, whether or not the leader has heard of that checkpoint. The
-/// file STATE/began-JOB holds the newest checkpoint there was before the job.
-Result<std::string> where_to_begin(const std::string& job, const RunOptions& options) {
-  if (options.from == "latest") return options.from;
+/// The newest checkpoint there was before the job, as the file STATE/began-JOB holds it. The job
+/// begins where it was told to until an attempt of it has made a checkpoint; then `options` are
+/// changed to begin from the newest, whether or not the leader has heard of that one.
+Result<CheckpointId> newest_before(const std::string& job, RunOptions& options) {
   const auto storage = make_posix_storage();
   WEIR_ASSIGN(const auto store, CheckpointStore::open(*storage, options.state_dir));
   const auto checkpoints = store->list();
   const CheckpointId newest = checkpoints.empty() ? 0 : checkpoints.back().id;
+  if (newest == 0 && !checkpoints.empty()) {  // the folder could not be listed
+    return Error{ErrorCode::io, checkpoints.back().problem, true};
+  }
   const std::string path = options.state_dir + "/began-" + job;
   WEIR_ASSIGN(const bool begun, storage->exists(path));
   if (!begun) {
     WEIR_TRY(write_file_atomically(*storage, path, std::to_string(newest) + "\n"));
-    return options.from;
+    return newest;
   }
   WEIR_ASSIGN(const std::string text, read_file(*storage, path, 64));
-  return newest > std::strtoull(text.c_str(), nullptr, 10) ? "latest" : options.from;
+  const CheckpointId before = std::strtoull(text.c_str(), nullptr, 10);
+  if (newest > before) options.from = "latest";
+  return before;
 }
 
 class JobProcess {
@@ -72,14 +76,15 @@ class JobProcess {
   [[noreturn]] void run_master(const std::vector<Address>& all);
   [[noreturn]] void run_others();
   void watch_checkpoints(JobRunner& runner);
+  CheckpointId newest_of(const JobRunner& runner) const;
   void say(ProcessPhase phase, CheckpointId checkpoint = 0);
   template <class T>
   T must(Result<T> result) {
-    if (!result.ok()) line_.die(options_.id, result.error());
+    if (!result.ok()) line_.die(options_.id, result.error(), 0);
     return std::move(result).value();
   }
   void must(const Status& status) {
-    if (!status.ok()) line_.die(options_.id, status.error());
+    if (!status.ok()) line_.die(options_.id, status.error(), 0);
   }
 
   const JobProcessOptions& options_;
@@ -87,6 +92,7 @@ class JobProcess {
   Assignment assignment_;
   LoadedJob loaded_;
   Address address_;
+  CheckpointId before_ = UINT64_MAX;  // the newest checkpoint when the attempt began to run
   std::unique_ptr<Job> job_;
   Plan plan_;
   std::unique_ptr<AttemptLinks> links_;
@@ -115,7 +121,7 @@ void JobProcess::run() {
       job_->graph(), plan_,
       AttemptLinks::Options{options_.id, slots, assignment_.host, assignment_.token, loaded_.build,
                             std::chrono::seconds(10), loaded_.options.threads == 1},
-      [this](const Error& why) { line_.die(options_.id, why); });
+      [this](const Error& why) { line_.die(options_.id, why, 0); });
   address_ = must(links_->listen());
   say(ProcessPhase::listening);
   const std::vector<Address> all = line_.wait_for_peers();
@@ -129,19 +135,26 @@ void JobProcess::run() {
 
 /// Tells the leader of new checkpoints, since those show that the job gets on.
 void JobProcess::watch_checkpoints(JobRunner& runner) {
-  CheckpointId said = runner.status().last_checkpoint;  // of the attempts before
-  for (;;) {
+  for (CheckpointId said = 0;;) {
     std::this_thread::sleep_for(kSayCheckpoint);
-    const CheckpointId now = runner.status().last_checkpoint;
+    const CheckpointId now = newest_of(runner);
     if (now > said) say(ProcessPhase::running, now);
     said = now;
   }
 }
 
+/// The newest checkpoint of this attempt; 0 when it has made none.
+CheckpointId JobProcess::newest_of(const JobRunner& runner) const {
+  const CheckpointId newest = runner.status().last_checkpoint;
+  return newest > before_ ? newest : 0;
+}
+
 void JobProcess::run_master(const std::vector<Address>& all) {
   loaded_.options.max_restarts = 0;
-  loaded_.options.from = must(where_to_begin(options_.id.job, loaded_.options));
   AttemptPart part;
+  if (loaded_.options.from != "latest") {
+    part.began = must(newest_before(options_.id.job, loaded_.options));
+  }
   part.attempt = options_.id.attempt;
   if (all.size() > 1) {
     part.placement = links_.get();
@@ -153,11 +166,12 @@ void JobProcess::run_master(const std::vector<Address>& all) {
   line_.serve([requests](const std::string& json) { return requests->answer(json); });
   const Result<RunResult> result = runner->run([&] {
     say(ProcessPhase::running);
+    before_ = runner->status().last_checkpoint;
     std::thread([this, runner] { watch_checkpoints(*runner); }).detach();
   });
   if (!result.ok()) {
     requests->ended("failed", 0);
-    line_.die(options_.id, result.error());
+    line_.die(options_.id, result.error(), newest_of(*runner));
   }
   links_->end();
   const JobState outcome = state_of(result->outcome);
@@ -231,9 +245,15 @@ void JobProcess::run_others() {
   say(ProcessPhase::running);
   const auto pause = has_aligned_sources(job_->graph()) ? kCountsAligned : kCounts;
   std::vector<TaskCounts> said;
+  auto said_at = std::chrono::steady_clock::time_point();
   while (!links_->ended()) {
     std::vector<TaskCounts> now = counts_of(*group);
-    if (now != said) links_->send_counts(now);
+    const auto time = std::chrono::steady_clock::now();
+    // Now and then in any case: the master drops what comes before it knows of these tasks.
+    if (now != said || time - said_at > kCountsAnyway) {
+      links_->send_counts(now);
+      said_at = time;
+    }
     said = std::move(now);
     std::this_thread::sleep_for(pause);
   }

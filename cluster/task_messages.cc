@@ -1,6 +1,7 @@
 // Writing the messages of an attempt; see task_messages.h. Reading: task_messages_read.cc.
 #include "weir/cluster/task_messages.h"
 
+#include <span>
 #include <utility>
 
 #include "task_messages.capnp.h"
@@ -57,6 +58,8 @@ std::string message(Build&& build) {
   return write_capnp<wire::PeerMessage>(std::forward<Build>(build));
 }
 
+constexpr std::size_t kPieceBytes = 4 << 20;
+
 class RemoteGateway final : public TaskGateway {
  public:
   RemoteGateway(TaskId task, SendBytes send) : task_(task), send_(std::move(send)) {}
@@ -72,16 +75,11 @@ class RemoteGateway final : public TaskGateway {
     tell([&](wire::ToTask::Builder to) { to.setComplete(id); });
   }
   void add_splits(const std::string& step, std::vector<NewSplit> splits, bool complete) override {
-    tell([&](wire::ToTask::Builder to) {
-      auto out = to.initSplits();
-      out.setStep(text(step));
-      out.setComplete(complete);
-      auto list = out.initSplits(size_of(splits));
-      for (unsigned i = 0; i < splits.size(); ++i) {
-        list[i].setId(blob(splits[i].id));
-        list[i].setPosition(blob(splits[i].position));
-      }
-    });
+    in_pieces(
+        splits, [](const NewSplit& split) { return split.id.size() + split.position.size(); },
+        [&](std::span<const NewSplit> piece, bool last) {
+          send_splits(step, piece, complete && last);
+        });
   }
   void limit_event_time(const std::string& step, EventTime limit) override {
     tell([&](wire::ToTask::Builder to) {
@@ -109,7 +107,38 @@ class RemoteGateway final : public TaskGateway {
       build(to);
     }));
   }
+  /// Calls `send(piece, is_last)` with the items in turn, so many that a message stays small; at
+  /// least once.
+  template <class T, class SizeOf, class Send>
+  static void in_pieces(const std::vector<T>& items, SizeOf size_of_item, Send send) {
+    std::span<const T> rest(items);
+    do {
+      std::size_t count = 0, bytes = 0;
+      while (count < rest.size() && bytes < kPieceBytes) bytes += 64 + size_of_item(rest[count++]);
+      const auto piece = rest.first(count);
+      rest = rest.subspan(count);
+      send(piece, rest.empty());
+    } while (!rest.empty());
+  }
+  void send_splits(const std::string& step, std::span<const NewSplit> splits, bool complete) {
+    tell([&](wire::ToTask::Builder to) {
+      auto out = to.initSplits();
+      out.setStep(text(step));
+      out.setComplete(complete);
+      auto list = out.initSplits(size_of(splits));
+      for (unsigned i = 0; i < splits.size(); ++i) {
+        list[i].setId(blob(splits[i].id));
+        list[i].setPosition(blob(splits[i].position));
+      }
+    });
+  }
   void send_letters(const std::string& step, const std::vector<DeadLetter>& letters, bool drop) {
+    in_pieces(
+        letters,
+        [](const DeadLetter& letter) { return letter.bytes.size() + letter.schema.size(); },
+        [&](std::span<const DeadLetter> piece, bool) { send_letter_piece(step, piece, drop); });
+  }
+  void send_letter_piece(const std::string& step, std::span<const DeadLetter> letters, bool drop) {
     tell([&](wire::ToTask::Builder to) {
       auto out = to.initLetters();
       out.setLetterStep(text(step));

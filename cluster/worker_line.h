@@ -38,8 +38,9 @@ class WorkerLine {
   void serve(AnswerJson answer);
   /// Waits for all requests under way; later ones are refused.
   void stop_serving();
-  /// The job is lost: says why and ends the process.
-  [[noreturn]] void die(const ProcessId& id, const Error& why);
+  /// The job is lost: says why, and which checkpoint of this attempt is the newest (0: none), and
+  /// ends the process.
+  [[noreturn]] void die(const ProcessId& id, const Error& why, std::uint64_t checkpoint);
   /// Says the last word of this process and ends it.
   [[noreturn]] void leave(const ProcessReport& last);
   /// Nothing is left to do but to be ended by the worker.

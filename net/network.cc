@@ -25,7 +25,8 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::chrono::seconds kGreeting{5};
-constexpr std::size_t kMostGreeting = 1000;  // callers at the door at a time
+constexpr std::size_t kMostGreeting = 200;  // callers at the door at a time
+constexpr std::chrono::milliseconds kAcceptAgain{50};
 
 Error unreachable(const std::string& where, const std::string& why) {
   return {ErrorCode::io, "Cannot connect to " + where + ": " + why, true};
@@ -110,6 +111,7 @@ struct Network::Impl {
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
   tcp::acceptor acceptor{io};
+  asio::steady_timer pause{io};  // after an accept that failed
   LinkOptions options;
   Greet greet;
   Arrived arrived;
@@ -168,8 +170,15 @@ Result<std::uint16_t> Network::listen(const std::string& host, std::uint16_t por
 void Network::Impl::accept() {
   acceptor.async_accept([this](error_code failed, tcp::socket socket) {
     if (failed == asio::error::operation_aborted) return;
-    if (!failed) at_the_door(std::move(socket));
-    accept();
+    if (!failed) {
+      at_the_door(std::move(socket));
+      return accept();
+    }
+    // Most likely no descriptor is left; one may be soon.
+    pause.expires_after(kAcceptAgain);
+    pause.async_wait([this](error_code cancelled) {
+      if (!cancelled) accept();
+    });
   });
 }
 
@@ -211,6 +220,13 @@ void Network::Impl::at_the_door(tcp::socket socket) {
           arrived(theirs, std::make_unique<Link>(std::make_shared<Link::Connection>(
                               caller->take_socket(), caller->take_unread(), options, driven())));
         });
+  });
+}
+
+void Network::close_door() {
+  asio::post(impl_->io, [impl = impl_.get()] {
+    error_code ignored;
+    impl->acceptor.close(ignored);
   });
 }
 

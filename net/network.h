@@ -44,10 +44,13 @@ class Network {
   /// A link to whoever was let in. It is not started yet.
   using Arrived = std::function<void(Hello theirs, std::unique_ptr<Link> link)>;
   /// Listens on `host` (an address, "127.0.0.1") and `port` (0: any free one); returns the port.
-  /// Callers have five seconds and `kMaxHello` bytes to say who they are, and at most 1,000 at a
+  /// Callers have five seconds and `kMaxHello` bytes to say who they are, and at most 200 at a
   /// time may be about to; the others are closed with a line in the log. Once. Error: io.
   Result<std::uint16_t> listen(const std::string& host, std::uint16_t port,
                                const LinkOptions& options, Greet greet, Arrived arrived);
+
+  /// Lets nobody in any more; who is about to greet still comes.
+  void close_door();
 
   /// Connects to `host` and `port` and greets; blocks for no longer than `timeout`. Errors: io when
   /// nobody answers (retryable); incompatible with the reason when the other end refuses, or is

@@ -79,6 +79,7 @@ Result<std::unique_ptr<Deployment>> Deployment::create(const Graph& graph, const
 }
 
 Deployment::~Deployment() {
+  if (options_.placement != nullptr) options_.placement->detach();
   // Tasks hold operators whose commits run on I/O threads; the driver waits for those before this.
   group_.reset();
 }

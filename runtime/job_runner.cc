@@ -199,6 +199,13 @@ Status LocalJobRunner::claim() {
       const Claim claim,
       claim_restore(*store_, from_, {random_name(), identity_.run_id, 0, env_.clock->wall_now()},
                     restore_));
+  if (part_ != nullptr && from_ != "latest" && claim.newest > part_->began) {
+    from_ = "latest";  // an earlier attempt has got so far meanwhile
+    auto resolved = resolve_restore(*store_, from_);
+    WEIR_TRY(store_->check_claim());
+    if (!resolved.ok()) return resolved.error();
+    restore_ = std::move(*resolved);
+  }
   identity_.claimed_id = claim.id;
   identity_.attempt_name = claim.attempt;
   identity_.newest_id = claim.newest;
@@ -347,6 +354,12 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
       state = deployment_->coordinator().state();
       const CheckpointId reached = deployment_->coordinator().last_completed();
       if (state == Coordinator::State::failed) failure = deployment_->coordinator().failure();
+      // The process ends with the attempt: what its I/O threads still do need not be waited for,
+      // and may hang.
+      if (state == Coordinator::State::failed && part_ != nullptr) {
+        if (part_->placement != nullptr) part_->placement->detach();
+        return failure;
+      }
       if (state != Coordinator::State::failed) {
         result.status = status();
         result.last_checkpoint = reached;

@@ -55,6 +55,9 @@ struct AttemptPart {
   AttemptId attempt = 1;           ///< of the job
   Placement* placement = nullptr;  ///< null: all tasks run here
   Driven* driven = nullptr;        ///< by the first thread that runs tasks, if not null
+  /// The newest checkpoint in the state folder before the job began. Where there is a newer one, an
+  /// earlier attempt of the job has made it, and `from` means that no more.
+  CheckpointId began = UINT64_MAX;
 };
 
 }  // namespace weir
