@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """How long a job with much state is away when a worker, or one of its processes, is killed, or the
-coordinator that leads: ./dev soak recovery [--keys MILLIONS] [--rounds N]. Prints times by phase."""
+coordinator that leads: ./dev soak recovery [--keys MILLIONS] [--rounds N]. Prints the times."""
 
 import argparse
 import os
@@ -19,9 +19,8 @@ def big_state(millions, rate):
 
 
 def size_of(folder):
-    return sum(
-        os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(folder) for name in names
-    )
+    files = ((at, name) for at, _, names in os.walk(folder) for name in names)
+    return sum(os.path.getsize(os.path.join(at, name)) for at, name in files)
 
 
 def fail_over(cluster, job, times):
