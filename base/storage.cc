@@ -46,27 +46,39 @@ Result<std::string> read_file(Storage& storage, const std::string& path,
 
 Status write_file_atomically(Storage& storage, const std::string& path, std::string_view bytes,
                              std::string_view writer) {
-  const std::string temporary = temporary_name(path, writer);
-  Status written = write_and_sync(storage, temporary, bytes);
-  if (written.ok()) written = storage.rename(temporary, path);
-  if (!written.ok()) {
-    // The first error is the one to tell; a temporary file that stays is overwritten next time.
-    static_cast<void>(storage.remove(temporary));
-    return written;
-  }
-  return storage.sync_dir(parent_path(path));
+  return storage.replace_file(path, bytes, writer);
 }
 
 Status write_new_file(Storage& storage, const std::string& path, std::string_view bytes,
                       std::string_view writer) {
+  return storage.create_file(path, bytes, writer);
+}
+
+bool Storage::holds_objects(const std::string&) const { return false; }
+
+Status Storage::replace_file(const std::string& path, std::string_view bytes,
+                             std::string_view writer) {
   const std::string temporary = temporary_name(path, writer);
-  Status written = write_and_sync(storage, temporary, bytes);
-  if (written.ok()) written = storage.rename_new(temporary, path);
+  Status written = write_and_sync(*this, temporary, bytes);
+  if (written.ok()) written = rename(temporary, path);
   if (!written.ok()) {
-    static_cast<void>(storage.remove(temporary));
+    // The first error is the one to tell; a temporary file that stays is overwritten next time.
+    static_cast<void>(remove(temporary));
     return written;
   }
-  const Status durable = storage.sync_dir(parent_path(path));
+  return sync_dir(parent_path(path));
+}
+
+Status Storage::create_file(const std::string& path, std::string_view bytes,
+                            std::string_view writer) {
+  const std::string temporary = temporary_name(path, writer);
+  Status written = write_and_sync(*this, temporary, bytes);
+  if (written.ok()) written = rename_new(temporary, path);
+  if (!written.ok()) {
+    static_cast<void>(remove(temporary));
+    return written;
+  }
+  const Status durable = sync_dir(parent_path(path));
   if (durable.ok()) return {};
   // Others may have seen the file, so it cannot be taken back. Starting again syncs the folder.
   return Error{ErrorCode::fsync_failed,

@@ -83,6 +83,18 @@ class Storage {
   /// destroyed or the process ends in any way; while it is held by anybody, in this process or
   /// another, taking it is ErrorCode::already_exists. Do not rename or remove the file.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
+
+  /// See write_file_atomically and write_new_file, which say what these promise. They write a
+  /// temporary file and rename it; a storage that has better means overrides them.
+  virtual Status replace_file(const std::string& path, std::string_view bytes,
+                              std::string_view writer);
+  virtual Status create_file(const std::string& path, std::string_view bytes,
+                             std::string_view writer);
+  /// True for objects: a file at `path` exists as a whole, and durably, once it is synced, and not
+  /// before; nothing can be appended then. Folders are no more than the beginnings of names: they
+  /// need not be made, and one that holds nothing is empty, not missing. There are no locks and no
+  /// renames.
+  virtual bool holds_objects(const std::string& path) const;
 };
 
 /// The operating system's file system.
@@ -145,13 +157,14 @@ class HeldLocks {
 /// Reads a whole file. Refuses more than `limit_bytes`.
 Result<std::string> read_file(Storage& storage, const std::string& path,
                               std::uint64_t limit_bytes = 1ull << 30);
-/// Writes a whole file so that it is either complete and durable under its name, or not there:
-/// temporary file `path`.tmp, sync, rename, sync of the folder. One writer of a path at a time, or
-/// each with another `writer`, which then is part of the temporary name.
+/// Writes a whole file so that it is either complete and durable under its name, or not there. On
+/// file systems: temporary file `path`.tmp, sync, rename, sync of the folder. One writer of a path
+/// at a time, or each with another `writer`, which then is part of the temporary name.
 Status write_file_atomically(Storage& storage, const std::string& path, std::string_view bytes,
                              std::string_view writer = {});
-/// The same for a name that nothing has yet; of several writers that try it, by names of their own,
-/// one succeeds. Durable when it returns. Errors: already_exists when the name is taken, and
+/// The same for a name that nothing has yet; of several writers that try it, by names of their own
+/// and with bytes of their own, one succeeds: equal bytes may be taken for the writer's own of an
+/// earlier try. Durable when it returns. Errors: already_exists when the name is taken, and
 /// fsync_failed when it cannot be told whether the file is there and stays; after any other it is
 /// not there.
 Status write_new_file(Storage& storage, const std::string& path, std::string_view bytes,

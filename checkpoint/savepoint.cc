@@ -57,6 +57,10 @@ Status CheckpointStore::import_dead_letters(const Manifest& manifest, const std:
   for (const RunInfo& run : manifest.dead_letters) {
     // Another attempt may do the same, and go on to read what it has copied.
     const std::string path = runs_folder() + "/" + run.file;
+    if (storage_.holds_objects(path)) {  // each copy comes as a whole, and all are alike
+      WEIR_TRY(copy_run(storage_, folder, run, path));
+      continue;
+    }
     const std::string temporary = path + "-" + attempt + "-import.tmp";
     WEIR_TRY(copy_run(storage_, folder, run, temporary));
     const Status named = storage_.rename_new(temporary, path);

@@ -121,11 +121,12 @@ std::map<std::string, RunInfo> distinct_runs(const Manifest& manifest) {
 }
 
 Status make_durable_dirs(Storage& storage, const std::string& path) {
+  if (storage.holds_objects(path)) return storage.make_dirs(path);  // says if it is no path
   std::vector<std::string> to_sync;  // parents of what we create, the deepest first
   for (std::string folder = path;;) {
     WEIR_ASSIGN(const bool exists, storage.exists(folder));
     const std::string parent = parent_path(folder);
-    if (exists || folder == "." || folder == "/") break;
+    if (exists || folder == parent) break;
     to_sync.push_back(parent);
     folder = parent;
   }
