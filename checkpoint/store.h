@@ -2,7 +2,7 @@
 //
 //   STATE/
 //     identity                  tells it from all others: identity := id "\n" path "\n"
-//     lock                      held (flock) by the process that runs the job
+//     lock                      held (flock) by the process that runs the job; not on S3
 //     checkpoints/NNNNNNNN.json manifests, one a checkpoint, zero-padded id; and the claims of
 //                               attempts and ids that were given up (mark.h)
 //     runs/STEP-SUBTASK-ID-ATTEMPT-NUMBER-KIND.run   run files, shared between checkpoints
@@ -129,7 +129,7 @@ class CheckpointStore {
 };
 
 /// Refuses a second process on the same state folder; released by the destructor or the process's
-/// end.
+/// end. For folders of files: on objects there are no locks, and claims alone keep processes apart.
 class StateLock {
  public:
   static Result<std::unique_ptr<StateLock>> acquire(const std::string& root);

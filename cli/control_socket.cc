@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "cli/control_folder.h"
 #include "cli/control_request.h"
 
 namespace weir::cli {
@@ -122,7 +123,8 @@ json::object error_answer(const Error& error) {
 /// A connection to the job that runs on `state_dir`.
 Result<int> connect_to(const std::string& state_dir) {
   const Error nobody{ErrorCode::not_found, "No job is running on the state folder " + state_dir};
-  const Fd folder(::open(state_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  WEIR_ASSIGN(const std::string place, control_folder(state_dir, false));
+  const Fd folder(::open(place.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder.ok()) {
     return Error{ErrorCode::not_found,
                  "Cannot open the state folder " + state_dir + ": " + std::strerror(errno)};
@@ -144,9 +146,18 @@ Result<int> connect_to(const std::string& state_dir) {
 
 Result<std::unique_ptr<ControlServer>> ControlServer::start(const std::string& state_dir,
                                                             Handler handler) {
-  const std::string path = state_dir + "/control.sock";
-  const Fd folder(::open(state_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.ok()) return socket_error("Cannot open " + state_dir, errno);
+  WEIR_ASSIGN(const std::string place, control_folder(state_dir, true));
+  const std::string path = place + "/control.sock";
+  // No lock keeps a second process from a state on S3. It would fence the first; if that is on this
+  // host it need not come to that.
+  if (place != state_dir && job_is_running(state_dir)) {
+    return Error{ErrorCode::already_exists,
+                 "The state folder " + state_dir +
+                     " is in use by another process of this host. Stop that job first, or give "
+                     "this one another folder with --state."};
+  }
+  const Fd folder(::open(place.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.ok()) return socket_error("Cannot open " + place, errno);
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.ok()) return socket_error("Cannot make a socket", errno);
   ::unlink(path.c_str());

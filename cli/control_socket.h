@@ -1,5 +1,6 @@
-// The socket STATE/control.sock over which other processes speak to a running job: one JSON object
-// a line, one answer for each request. Only the owner of the folder may connect.
+// The socket STATE/control.sock, or for a state on S3 one on this host (control_folder.h), over
+// which other processes speak to a running job: one JSON object a line, one answer for each
+// request. Only the owner of the folder may connect.
 //
 //   request := {"request": "status"}
 //            | {"request": "savepoint", "to": path, "stop": bool}

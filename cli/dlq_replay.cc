@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <thread>
 
 #include "cli/cluster_client.h"
@@ -18,6 +17,7 @@
 #include "cli/output.h"
 #include "cli/replay.h"
 #include "cli/watch.h"
+#include "weir/base/path.h"
 #include "weir/base/storage.h"
 #include "weir/runtime/job_library.h"
 #include "weir/runtime/letter_payload.h"
@@ -227,7 +227,7 @@ Result<int> carry_out(const Args& args, bool drop) {
     WEIR_ASSIGN(const auto answer, ask_running_job(state, request));
     return report(args, outcomes_of(answer));
   }
-  const std::string folder = std::filesystem::absolute(state).lexically_normal().string();
+  const std::string folder = absolute_path(state);
   WEIR_ASSIGN(const auto outcomes, replay_offline(args, folder, ids, editor, drop));
   return report(args, outcomes);
 }

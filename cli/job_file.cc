@@ -6,7 +6,7 @@
 #include <boost/json/value_to.hpp>
 #include <filesystem>
 
-#include "weir/base/storage.h"
+#include "weir/base/s3/s3.h"
 
 namespace weir::cli {
 namespace json = boost::json;
@@ -46,13 +46,13 @@ Status write_job_file(const std::string& state_dir, const JobFile& job) {
   const auto library = std::filesystem::absolute(job.library, failed);
   JobFile written = job;
   if (!failed) written.library = library.string();
-  auto storage = make_posix_storage();
+  auto storage = make_storage();
   return write_file_atomically(*storage, state_dir + "/job.json", job_file_text(written));
 }
 
 Result<JobFile> read_job_file(const std::string& state_dir) {
   const std::string path = state_dir + "/job.json";
-  auto storage = make_posix_storage();
+  auto storage = make_storage();
   WEIR_ASSIGN(const std::string text, read_file(*storage, path, 1 << 24));
   return parse_job_file(text, path);
 }

@@ -4,11 +4,13 @@
 #include <filesystem>
 
 #include "cli/cluster_client.h"
+#include "weir/base/path.h"
 
 namespace weir::cli {
 
 Result<JobPlace> job_place(const Args& args, const std::string& text) {
   std::error_code ignored;
+  if (is_object_path(text)) return JobPlace{text, "", false};
   if (std::filesystem::exists(text, ignored)) return JobPlace{text, "", false};
   WEIR_ASSIGN(ClusterClient client, ClusterClient::of(args));
   // A path is no name of a job; and nobody need have heard of clusters to look for a folder.

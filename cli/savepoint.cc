@@ -1,7 +1,6 @@
 // `weir savepoint`, `weir stop` and `weir status`: of a job that runs, over its control socket or,
 // in a cluster, over the API.
 #include <cstdio>
-#include <filesystem>
 
 #include "cli/cluster_client.h"
 #include "cli/cluster_options.h"
@@ -11,17 +10,12 @@
 #include "cli/job_place.h"
 #include "cli/output.h"
 #include "cli/state_folder.h"
+#include "weir/base/path.h"
 
 namespace weir::cli {
 namespace {
 
 namespace json = boost::json;
-
-std::string absolute(const std::string& path) {
-  std::error_code failed;
-  const auto full = std::filesystem::absolute(path, failed);
-  return failed ? path : full.lexically_normal().string();
-}
 
 int report(const Args& args, const json::object& answer, const std::string& text) {
   if (args.has("json")) {
@@ -56,7 +50,7 @@ Result<std::string> savepoint_target(const Args& args) {
     return Error{ErrorCode::invalid_argument,
                  "'weir savepoint' needs a folder to write: weir savepoint JOB PATH, or --to PATH"};
   }
-  return absolute(to);
+  return absolute_path(to);
 }
 
 Result<int> savepoint_in_cluster(const Args& args, const JobPlace& place, const std::string& to,
@@ -111,12 +105,12 @@ Result<int> stop(const Args& args) {
   const std::string& state = place.folder;
   if (!place.cluster_id.empty()) {
     if (const std::string* to = args.value("savepoint")) {
-      return savepoint_in_cluster(args, place, absolute(*to), true);
+      return savepoint_in_cluster(args, place, absolute_path(*to), true);
     }
     return stop_in_cluster(args, place);
   }
   if (const std::string* to = args.value("savepoint")) {
-    return savepoint_of_running(args, state, absolute(*to), true);
+    return savepoint_of_running(args, state, absolute_path(*to), true);
   }
   WEIR_ASSIGN(const json::object answer, ask_running_job(state, {{"request", "stop"}}));
   return report(args, answer,

@@ -4,12 +4,13 @@
 #include <charconv>
 
 #include "cli/job_place.h"
+#include "weir/base/s3/s3.h"
 
 namespace weir::cli {
 
 Result<StateFolder> StateFolder::open(const std::string& path) {
   StateFolder folder;
-  folder.storage_ = make_posix_storage();
+  folder.storage_ = make_storage();
   WEIR_ASSIGN(const bool there, folder.storage_->exists(path + "/checkpoints"));
   if (!there) {
     return Error{ErrorCode::not_found,

@@ -33,17 +33,11 @@ constexpr const char* kPassedOn[] = {"threads",
                                      "max-restarts",
                                      "allow-dropped-state"};
 
-std::string absolute(const std::string& path) {
-  std::error_code failed;
-  const auto full = fs::absolute(path, failed);
-  return failed ? path : full.lexically_normal().string();
-}
-
 /// Where a savepoint lies, as the hosts of the cluster see it too; other words as they are.
 std::string from_text(const std::string& from) {
   const bool word = from == "latest" || from == "none" ||
                     from.find_first_not_of("0123456789") == std::string::npos;
-  return word ? from : absolute(from);
+  return word ? from : absolute_path(from);
 }
 
 /// The job as its library builds it, with these settings.
@@ -99,7 +93,7 @@ Result<int> submit(const Args& given) {
                     {"options", to_object(job_options(args))},
                     {"parallelism", options.parallelism},
                     {"from", from_text(options.from)}};
-  if (!options.state_dir.empty()) body["state_dir"] = absolute(options.state_dir);
+  if (!options.state_dir.empty()) body["state_dir"] = absolute_path(options.state_dir);
   WEIR_ASSIGN(json::object made, client.post("/jobs", body));
   if (args.has("wait")) {
     WEIR_ASSIGN(made, wait_until_over(client, id));
@@ -223,7 +217,7 @@ void warn_of_relative_paths(const std::map<std::string, std::string>& settings) 
     std::fprintf(stderr,
                  "weir: setting %s=%s looks like a relative path; processes of a cluster run in "
                  "other folders, so it should be %s, on storage that all hosts share\n",
-                 key.c_str(), value.c_str(), absolute(value).c_str());
+                 key.c_str(), value.c_str(), absolute_path(value).c_str());
   }
 }
 

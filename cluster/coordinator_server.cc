@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "weir/base/log.h"
+#include "weir/base/path.h"
 #include "weir/base/storage.h"
 #include "weir/build_id.h"
 #include "weir/cluster/election.h"
@@ -79,6 +80,11 @@ Status check(CoordinatorOptions& options) {
   };
   if (options.storage.empty()) {
     return wrong("A coordinator needs the folder that all hosts share: --storage DIR");
+  }
+  if (is_object_path(options.storage)) {
+    return wrong(
+        "A coordinator keeps its libraries in a folder of files: --storage DIR. The state of a job "
+        "may lie on S3: weir submit --state s3://BUCKET/NAME");
   }
   const bool open = is_loopback(options.host) && is_loopback(options.http_host);
   if (options.token.empty() && !open) {

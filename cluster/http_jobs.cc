@@ -4,7 +4,8 @@
 #include <boost/json/serialize.hpp>
 
 #include "weir/base/log.h"
-#include "weir/base/storage.h"
+#include "weir/base/path.h"
+#include "weir/base/s3/s3.h"
 #include "weir/checkpoint/store.h"
 #include "weir/cluster/http_api.h"
 #include "weir/cluster/http_json.h"
@@ -45,8 +46,10 @@ Status check_new(const JobSpec& spec) {
   };
   if (spec.name.empty()) return wrong("A job needs a name");
   if (is_job_id(spec.name)) return wrong("A job's name must not look like an id");
-  if (!spec.state_dir.empty() && spec.state_dir[0] != '/') {
-    return wrong("'state_dir' must be an absolute path in the storage that all hosts share");
+  if (!spec.state_dir.empty() && spec.state_dir[0] != '/' && !is_object_path(spec.state_dir)) {
+    return wrong(
+        "'state_dir' must be an absolute path in the storage that all hosts share, or "
+        "s3://BUCKET/NAME");
   }
   return {};
 }
@@ -251,7 +254,7 @@ void HttpApi::checkpoints(const std::string& text, Reply reply) {
            [this](ClusterLeader& leader, const std::string& id, const Reply& to) {
              const std::string folder = leader.job(id)->spec.state_dir;
              http_->run([folder, id, to] {
-               auto storage = make_posix_storage();
+               auto storage = make_storage();
                json::array list;
                const auto there = storage->exists(folder + "/checkpoints");
                if (there.ok() && *there) {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "weir/base/clock.h"
+#include "weir/base/s3/s3.h"
 #include "weir/checkpoint/store.h"
 #include "weir/cluster/attempt_links.h"
 #include "weir/cluster/worker_line.h"
@@ -213,7 +214,7 @@ void JobProcess::run_others() {
   const std::optional<Deploy> deploy = links_->wait_for_deploy();
   if (!deploy) WorkerLine::wait_for_end();
   const auto clock = make_system_clock();
-  const auto storage = make_posix_storage();
+  const auto storage = make_storage();
   const auto io = make_io_pool(std::max(2u, std::thread::hardware_concurrency()));
   const auto remote = make_io_pool(kRemoteThreads);
   Environment env{clock.get(), storage.get(), io.get(), entropy_seed(), remote.get()};

@@ -9,6 +9,7 @@
 
 #include "weir/base/hash.h"
 #include "weir/base/log.h"
+#include "weir/base/s3/s3.h"
 #include "weir/checkpoint/attempt.h"
 #include "weir/checkpoint/store.h"
 #include "weir/runtime/deployment.h"
@@ -46,7 +47,7 @@ class LocalJobRunner final : public JobRunner {
         options_(std::move(options)),
         part_(part),
         clock_(make_system_clock()),
-        storage_(make_posix_storage()),
+        storage_(make_storage()),
         io_(make_io_pool(std::max(2u, std::thread::hardware_concurrency()))),
         remote_(make_io_pool(kRemoteThreads)) {
     env_ = {clock_.get(), storage_.get(), io_.get(), entropy_seed(), remote_.get()};
@@ -147,7 +148,7 @@ Status LocalJobRunner::open() {
     root = temporary_->path();
   }
   WEIR_ASSIGN(store_, CheckpointStore::open(*storage_, root));
-  if (part_ == nullptr) {
+  if (part_ == nullptr && !storage_->holds_objects(root)) {
     WEIR_ASSIGN(lock_, StateLock::acquire(root));
   }
   identity_.job = job_.name();

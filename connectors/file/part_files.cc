@@ -194,6 +194,12 @@ std::string staging_folder(const std::string& folder) { return join_path(folder,
 
 Status prepare_parts(const SinkContext& context, const std::string& folder,
                      const std::vector<std::string>& live) {
+  if (is_object_path(folder)) {
+    return Error{ErrorCode::invalid_argument,
+                 "A file sink cannot write to " + folder +
+                     ": it renames files, which S3 cannot. Give it a folder of files; only the "
+                     "state of a job may lie on S3."};
+  }
   if (folder.empty()) {
     return Error{ErrorCode::invalid_argument, "it has no folder; set .path", false};
   }
