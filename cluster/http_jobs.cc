@@ -235,7 +235,8 @@ void HttpApi::change(const HttpCall& call, const std::string& text, const std::s
                               "There is no library " + asked.library_hash + "; upload it first"));
     }
   }
-  log_info("api", call.peer + " wants to " + verb + " job '" + text + "': " + call.body);
+  log_info("api",
+           call.peer + " wants to " + verb + " job '" + text + "': " + call.body.substr(0, 500));
   with_job(
       text, false, std::move(reply),
       [body = *std::move(body)](ClusterLeader& leader, const std::string& id, const Reply& to) {

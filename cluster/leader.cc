@@ -82,20 +82,23 @@ SteadyTime ClusterLeader::tick() {
 
 // ---- orders -------------------------------------------------------------------------------------
 
-void ClusterLeader::carry_out(Scheduler::Orders orders) {
+void ClusterLeader::add(Scheduler::Orders orders) {
+  ++events_;
   for (Order& order : orders) {
-    std::visit([this](auto& what) { steps_.push_back({std::move(what)}); }, order);
+    std::visit([this](auto& what) { steps_.push_back({std::move(what), events_}); }, order);
   }
+}
+
+void ClusterLeader::carry_out(Scheduler::Orders orders) {
+  add(std::move(orders));
   run();
 }
 
 void ClusterLeader::request(Result<Scheduler::Orders> orders, Done done) {
   if (over_) return done(lead_is_over(*over_));
   if (!orders.ok()) return done(orders.error());
-  for (Order& order : *orders) {
-    std::visit([this](auto& what) { steps_.push_back({std::move(what)}); }, order);
-  }
-  steps_.push_back({std::move(done)});
+  add(*std::move(orders));
+  steps_.push_back({std::move(done), events_});
   run();
 }
 
@@ -142,10 +145,37 @@ void ClusterLeader::written(Status status) {
     return run();
   }
   if (status.error().code == ErrorCode::not_found) return end(status.error().message);
+  if (status.error().code == ErrorCode::invalid_argument) {  // another try would end the same
+    drop_save(status.error());
+    return run();
+  }
   log_warn("leader", "cannot write to the registry: " + status.error().message);
   if (!failing_since_) failing_since_ = now();
   if (now() - *failing_since_ > options_.give_up_after) return end(status.error().message);
   retry_at_ = now() + kRetry;
+}
+
+/// Drops the write that comes first, and what must not be done without it: to start processes, and
+/// to say that all is well. An attempt that does not start is given up in time.
+void ClusterLeader::drop_save(const Error& error) {
+  const Step dropped = std::move(steps_.front());
+  steps_.pop_front();
+  const auto* save = std::get_if<Save>(&dropped.what);
+  log_error("leader", "left out a write that the registry does not take: " + error.message);
+  if (save == nullptr) return;
+  std::vector<Done> told;
+  const auto fails = [&](Step& step) {
+    if (step.event != dropped.event) return false;
+    if (auto* done = std::get_if<Done>(&step.what)) {
+      told.push_back(std::move(*done));
+      return true;
+    }
+    const auto* order = std::get_if<Send>(&step.what);
+    const auto* start = order == nullptr ? nullptr : std::get_if<Start>(&order->message);
+    return start != nullptr && start->id.job == save->record.id;
+  };
+  std::erase_if(steps_, fails);
+  for (const Done& done : told) done(error);
 }
 
 /// Jobs that are over are kept as long as they are among the newest. Only what is saved may be
@@ -160,7 +190,7 @@ void ClusterLeader::forget_old_jobs() {
             [](const JobRecord* a, const JobRecord* b) { return a->changed_at > b->changed_at; });
   for (std::size_t i = options_.keep_jobs; i < ended.size(); ++i) {
     forgotten_.insert(ended[i]->id);
-    steps_.push_back({Erase{ended[i]->id}});
+    steps_.push_back({Erase{ended[i]->id}, events_});
   }
 }
 

@@ -4,7 +4,8 @@
 // Orders are carried out one after the other. A record is in the registry before what follows it is
 // done; a request is answered when all that it led to has been done. The lead is over when the
 // registry says so, when it is no longer certain, or when it cannot write for `give_up_after`; then
-// nothing is done any more, and whoever waits is told.
+// nothing is done any more, and whoever waits is told. A record that the registry will never take
+// is left out, with the processes that were to start under it, and who asked for it is told.
 //
 // Threads: one, the control thread; what comes from elsewhere (links, the registry's thread) is
 // posted to it.
@@ -118,6 +119,7 @@ class ClusterLeader {
   };
   struct Step {
     std::variant<Save, Send, Erase, Done> what;
+    std::uint64_t event;  ///< that led to it
   };
   struct Waiting {
     std::string worker;
@@ -130,10 +132,12 @@ class ClusterLeader {
   void take_answer(const std::string& worker, Answer answer);
   void close(std::uint64_t session, const std::string& why);
   void carry_out(Scheduler::Orders orders);
+  void add(Scheduler::Orders orders);
   void request(Result<Scheduler::Orders> orders, Done done);
   void run();
   void write(std::string key, std::optional<std::string> value);
   void written(Status status);
+  void drop_save(const Error& error);
   void send(const Send& order);
   void forget_old_jobs();
   void beat();
@@ -155,6 +159,7 @@ class ClusterLeader {
   std::uint64_t next_session_ = 1;
   SteadyTime next_beat_{};
   std::deque<Step> steps_;
+  std::uint64_t events_ = 0;
   bool writing_ = false, running_ = false;
   SteadyTime retry_at_ = SteadyTime::max();
   std::optional<SteadyTime> failing_since_;

@@ -47,6 +47,17 @@ const char* to_string(JobState state) {
   return name == nullptr ? "unknown" : name;
 }
 
+Status check_size(const JobSpec& spec) {
+  std::string text;
+  to_json(text, spec);
+  if (text.size() <= kMaxSpecBytes) return {};
+  return Error{ErrorCode::invalid_argument,
+               "The settings, options and paths of job '" + spec.name + "' are " +
+                   std::to_string(text.size()) + " bytes as JSON; a job may have " +
+                   std::to_string(kMaxSpecBytes) +
+                   ". Put what is large into a file that all hosts share, and its path here."};
+}
+
 std::string to_text(const JobRecord& record) {
   std::string text;
   to_json(text, record);

@@ -2,6 +2,7 @@
 // so that a newer coordinator reads what an older one wrote. Plain values: any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -27,6 +28,12 @@ struct JobSpec {
 WEIR_DESCRIBE(JobSpec, name, library, library_hash, settings, options, parallelism, state_dir,
               from);
 
+/// The most that a spec may be as text, settings and all. A quarter of what the registry takes: a
+/// record has two of them while a job changes, and its failures and processes besides.
+inline constexpr std::size_t kMaxSpecBytes = std::size_t{256} << 10;
+/// Error: invalid_argument for a spec of more than kMaxSpecBytes.
+Status check_size(const JobSpec& spec);
+
 /// How a job stands. The last four are for good.
 enum class JobState : std::uint8_t {
   waiting,   ///< for a worker
@@ -47,8 +54,8 @@ constexpr bool is_over(JobState state) { return state >= JobState::finished; }
 
 /// What went wrong with an attempt.
 struct Failure {
-  std::string code;  ///< as to_string(ErrorCode)
-  std::string message;
+  std::string code;     ///< as to_string(ErrorCode)
+  std::string message;  ///< the scheduler keeps up to 4 KiB of it
   bool retryable = false;
   std::uint64_t attempt = 0;
   std::string worker;  ///< on which it happened, if on one

@@ -165,6 +165,7 @@ class Scheduler {
   void start_ready(Turn& turn);
   void begin_attempt(Turn& turn, JobRecord& record);
   void release(Turn& turn, JobRecord& record);
+  void note(Turn& turn, JobRecord& record, Failure failure);
   void fail(Turn& turn, JobRecord& record, Failure failure, bool lost_worker);
   void give_up_or_restart(Turn& turn, JobRecord& record, bool lost_worker);
   void end(Turn& turn, JobRecord& record, JobState state);

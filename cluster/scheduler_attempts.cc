@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kExceptions = 10;
 constexpr std::uint32_t kMaxRestarts = 10;
+constexpr std::size_t kMessageBytes = 4096;
 
 std::uint32_t max_restarts(const JobSpec& spec) {
   const auto option = spec.options.find("max-restarts");
@@ -23,6 +24,20 @@ std::uint32_t max_restarts(const JobSpec& spec) {
 }
 
 }  // namespace
+
+/// Puts `failure` among the exceptions, no longer than a record can bear.
+void Scheduler::note(Turn& turn, JobRecord& record, Failure failure) {
+  if (std::string& message = failure.message; message.size() > kMessageBytes) {
+    std::size_t end = kMessageBytes;
+    while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;  // UTF-8
+    message.resize(end);
+    message += "... (the log has it whole)";
+  }
+  failure.attempt = record.attempt;
+  failure.at = turn.wall;
+  record.exceptions.insert(record.exceptions.begin(), std::move(failure));
+  if (record.exceptions.size() > kExceptions) record.exceptions.resize(kExceptions);
+}
 
 void Scheduler::load(const JobRecord& record) {
   for (const ProcessPlace& place : record.processes) {
@@ -113,10 +128,7 @@ void Scheduler::fail(Turn& turn, JobRecord& record, Failure failure, bool lost_w
   run.failures_before = record.failures;
   run.telling = failure_rank(failure);
   if (!lost_worker) ++record.failures;
-  failure.attempt = record.attempt;
-  failure.at = turn.wall;
-  record.exceptions.insert(record.exceptions.begin(), std::move(failure));
-  if (record.exceptions.size() > kExceptions) record.exceptions.resize(kExceptions);
+  note(turn, record, std::move(failure));
   give_up_or_restart(turn, record, lost_worker);
 }
 

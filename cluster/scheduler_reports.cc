@@ -116,9 +116,8 @@ void Scheduler::take_late(Turn& turn, JobRecord& record, const std::string& work
   const int telling = failure_rank(failure);
   if (telling <= run.telling) return;
   run.telling = telling;
-  failure.attempt = record.attempt;
-  failure.at = turn.wall;
-  record.exceptions[0] = std::move(failure);
+  record.exceptions.erase(record.exceptions.begin());
+  note(turn, record, std::move(failure));
   changed(turn, record);
   if (between && !record.exceptions[0].retryable) end(turn, record, JobState::failed);
 }

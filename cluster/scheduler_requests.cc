@@ -16,7 +16,7 @@ Error is_over_already(const JobRecord& record) {
 }
 
 Status check(const JobSpec& spec) {
-  if (spec.parallelism > 0) return {};
+  if (spec.parallelism > 0) return check_size(spec);
   return Error{ErrorCode::invalid_argument, "A job needs a parallelism of at least 1."};
 }
 

@@ -276,6 +276,19 @@ TEST_F(CoordinatorTest, RunsAJobOnAWorkerFromSubmitToStop) {
   ASSERT_TRUE(eventually([&] { return state_of(*server, job) == "stopped"; }));
 }
 
+TEST_F(CoordinatorTest, AJobWithTooLargeSettingsIsRefusedAndTheLeaderStays) {
+  const auto server = start();
+  wait_until_leads(*server);
+  const std::uint64_t epoch = server->standing().epoch;
+  const std::string job = submit(*server, "words");
+  const json::object settings{{"text", std::string(1200 << 10, 'x')}};
+  const std::string body = json::serialize(json::object{{"settings", settings}});
+  const auto refused = call(*server, "POST", "/api/v1/jobs/words/update", body);
+  EXPECT_EQ(refused.first, 400u) << json::serialize(refused.second);
+  EXPECT_EQ(submit(*server, "others").size(), job.size()) << "and others do not wait";
+  EXPECT_EQ(server->standing().epoch, epoch);
+}
+
 TEST_F(CoordinatorTest, RequestsOfAWorkerThatGoesAwayFail) {
   const auto server = start();
   wait_until_leads(*server);

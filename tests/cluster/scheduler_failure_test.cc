@@ -37,6 +37,20 @@ TEST_F(SchedulerFailure, KillsTheOthersPausesAndStartsAgain) {
               ElementsAre("save j-1 starting 2 [a:2 b:2]", "start a j-1/2/0", "start b j-1/2/1"));
 }
 
+TEST_F(SchedulerFailure, LongMessagesDoNotFillTheRecord) {
+  std::string message = "x";
+  for (int i = 0; i < 500'000; ++i) message += "\u00e4";
+  for (int i = 0; i < 10; ++i) {
+    play.report("a", play.ended(0, "The connection to b is gone: " + message));
+    play.report("b", play.ended(1, message));
+    play.wait(play.idle());
+  }
+  ASSERT_EQ(play.record().exceptions.size(), 10u);
+  EXPECT_LT(to_text(play.record()).size(), 100'000u);
+  const std::string& kept = play.record().exceptions.at(0).message;
+  EXPECT_THAT(kept.substr(kept.size() - 30), HasSubstr("\u00e4... (the log has it whole)"));
+}
+
 TEST_F(SchedulerFailure, ALostWorkerIsReplacedAtOnce) {
   play.join("c");
   EXPECT_THAT(play.lose("b"), ElementsAre("save j-1 starting 2 [a:2 c:2]", "kill a j-1/1",

@@ -36,6 +36,23 @@ TEST_F(SchedulerRequests, WhatCannotBeChangesNothing) {
   EXPECT_EQ(play.record().state, JobState::cancelled);
 }
 
+// A record that the registry refuses is never saved.
+TEST_F(SchedulerRequests, WhatIsTooLargeForTheRegistryIsRefused) {
+  JobSpec spec = Play::spec(1);
+  spec.settings["text"] = std::string(kMaxSpecBytes, 'x');
+  EXPECT_THAT(play.submit("j-2", spec), ElementsAre("error invalid_argument"));
+  const auto refused = play.scheduler->change("j-1", spec, play.now, play.wall);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+  EXPECT_THAT(refused.error().message, HasSubstr("262144"));
+  EXPECT_EQ(play.record().state, JobState::starting);
+  EXPECT_THAT(play.record().next, IsEmpty());
+  spec.settings["text"].resize(kMaxSpecBytes - 1000);
+  play.submit("j-2", spec);
+  play.run("j-2");
+  EXPECT_EQ(play.record("j-2").state, JobState::running);
+}
+
 TEST_F(SchedulerRequests, CancelKills) {
   EXPECT_THAT(play.cancel(),
               ElementsAre("save j-1 cancelled 1 []", "kill a j-1/1", "kill b j-1/1"));
