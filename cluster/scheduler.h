@@ -88,7 +88,8 @@ class Scheduler {
   SteadyTime next_deadline() const;
 
   // ---- requests of users. Errors: not_found, or invalid_argument when the job's state does not
-  // allow it; nothing has changed then.
+  // allow it, or its spec is too large, or its state folder that of another job which is not over
+  // (paths are compared, links not followed); nothing has changed then.
   Result<Orders> submit(JobRecord record, SteadyTime now, EventTime wall);
   Result<Orders> cancel(const std::string& job, SteadyTime now, EventTime wall);
   /// Ends the job after a last checkpoint; at once when it waits or restarts, where the newest
@@ -187,6 +188,7 @@ class Scheduler {
   void fail_missing(Turn& turn, const std::string& worker, const std::set<ProcessId>& reported);
   void explain_by_loss(Turn& turn, const std::string& worker, const Failure& failure);
 
+  Status check_folder(const std::string& job, const JobSpec& spec) const;
   Result<JobRecord*> to_change(const std::string& job);
 
   SchedulerOptions options_;

@@ -1,4 +1,5 @@
 // Requests of users, and looking. See scheduler.h.
+#include <filesystem>
 #include <utility>
 
 #include "weir/cluster/scheduler.h"
@@ -20,6 +21,13 @@ Status check(const JobSpec& spec) {
   return Error{ErrorCode::invalid_argument, "A job needs a parallelism of at least 1."};
 }
 
+/// As folders are compared: without looking at them, so that links are not followed.
+std::string folder(const std::string& path) {
+  std::string plain = std::filesystem::path(path).lexically_normal().string();
+  while (plain.size() > 1 && plain.back() == '/') plain.pop_back();
+  return plain;
+}
+
 Error ambiguous(const std::string& text, const std::vector<std::string>& ids) {
   constexpr std::size_t kNamed = 10;
   std::string names;
@@ -37,8 +45,24 @@ Result<JobRecord*> Scheduler::to_change(const std::string& job) {
   return &found->second;
 }
 
+/// Two jobs on one state folder would shut each other out for ever.
+Status Scheduler::check_folder(const std::string& job, const JobSpec& spec) const {
+  if (spec.state_dir.empty()) return {};
+  const std::string wanted = folder(spec.state_dir);
+  for (const auto& [id, other] : records_) {
+    if (id == job || is_over(other.state) || other.spec.state_dir.empty()) continue;
+    if (folder(other.spec.state_dir) != wanted) continue;
+    return Error{ErrorCode::invalid_argument,
+                 "The state folder " + spec.state_dir + " belongs to job " + id + " '" +
+                     other.spec.name + "', which is " + to_string(other.state) +
+                     ". Stop or cancel that job first, or name another folder."};
+  }
+  return {};
+}
+
 Result<Scheduler::Orders> Scheduler::submit(JobRecord record, SteadyTime now, EventTime wall) {
   WEIR_TRY(check(record.spec));
+  WEIR_TRY(check_folder(record.id, record.spec));
   if (record.id.empty() || records_.contains(record.id)) {
     return Error{ErrorCode::invalid_argument,
                  "There is a job '" + record.id + "' already. Submit it under another id."};
@@ -83,6 +107,7 @@ Result<Scheduler::Orders> Scheduler::change(const std::string& job, JobSpec spec
                                             EventTime wall) {
   WEIR_ASSIGN(JobRecord * record, to_change(job));
   WEIR_TRY(check(spec));
+  WEIR_TRY(check_folder(job, spec));
   Turn turn{now, wall};
   if (record->processes.empty()) {
     go_on_with(turn, *record, std::move(spec));

@@ -53,6 +53,31 @@ TEST_F(SchedulerRequests, WhatIsTooLargeForTheRegistryIsRefused) {
   EXPECT_EQ(play.record("j-2").state, JobState::running);
 }
 
+TEST_F(SchedulerRequests, AStateFolderBelongsToOneJobThatIsNotOver) {
+  JobSpec spec = Play::spec(1);
+  spec.state_dir = "/state/carts";
+  play.submit("j-2", spec);
+  for (const char* same : {"/state/carts", "/state//carts/", "/state/./x/../carts"}) {
+    spec.state_dir = same;
+    JobRecord other;
+    other.id = "j-3";
+    other.spec = spec;
+    const auto refused = play.scheduler->submit(other, play.now, play.wall);
+    ASSERT_FALSE(refused.ok()) << same;
+    EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+    EXPECT_THAT(refused.error().message, HasSubstr("belongs to job j-2 'carts'"));
+  }
+  EXPECT_EQ(play.scheduler->jobs().size(), 2u);
+  play.cancel("j-2");
+  EXPECT_THAT(play.submit("j-3", spec), ElementsAre("save j-3 starting 1 [a:1]", "start a j-3/1/0"))
+      << "the first is over";
+  EXPECT_FALSE(play.scheduler->change("j-2", spec, play.now, play.wall).ok());
+  EXPECT_EQ(play.record("j-2").state, JobState::cancelled);
+  EXPECT_TRUE(play.scheduler->change("j-3", spec, play.now, play.wall).ok()) << "its own";
+  spec.state_dir = "/state/carts2";
+  EXPECT_TRUE(play.scheduler->change("j-2", spec, play.now, play.wall).ok());
+}
+
 TEST_F(SchedulerRequests, CancelKills) {
   EXPECT_THAT(play.cancel(),
               ElementsAre("save j-1 cancelled 1 []", "kill a j-1/1", "kill b j-1/1"));
