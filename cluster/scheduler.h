@@ -92,8 +92,9 @@ class Scheduler {
   // (paths are compared, links not followed); nothing has changed then.
   Result<Orders> submit(JobRecord record, SteadyTime now, EventTime wall);
   Result<Orders> cancel(const std::string& job, SteadyTime now, EventTime wall);
-  /// Ends the job after a last checkpoint; at once when it waits or restarts, where the newest
-  /// checkpoint is as good.
+  /// Ends the job after a last checkpoint; at once when it never began an attempt. Between two
+  /// attempts another one must begin: the newest checkpoint may have been completed without its
+  /// output being published, which is done by whoever restores it.
   Result<Orders> stop(const std::string& job, SteadyTime now, EventTime wall);
   /// Goes on with `spec` (another parallelism, another library) after a last checkpoint. A job that
   /// is over starts anew from its newest checkpoint, or, without one, from where it was to begin.

@@ -91,7 +91,7 @@ Result<Scheduler::Orders> Scheduler::stop(const std::string& job, SteadyTime now
   WEIR_ASSIGN(JobRecord * record, to_change(job));
   if (is_over(record->state)) return is_over_already(*record);
   Turn turn{now, wall};
-  if (record->processes.empty() && record->state != JobState::stopping) {
+  if (record->attempt == 0) {
     end(turn, *record, JobState::stopped);
     return finish(turn);
   }

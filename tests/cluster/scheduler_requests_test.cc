@@ -142,14 +142,40 @@ TEST_F(SchedulerRequests, AJobThatStopsCanFinishOrFail) {
               ElementsAre("save j-2 failed 1 []", "kill a j-2/1", "kill b j-2/1"));
 }
 
-TEST_F(SchedulerRequests, StopTakesEffectAtOnceBetweenAttempts) {
-  fail();
-  EXPECT_THAT(play.stop(), ElementsAre("save j-1 stopped 1 []"));
-  EXPECT_THAT(play.wait(1h), IsEmpty());
+TEST_F(SchedulerRequests, StopTakesEffectAtOnceBeforeTheFirstAttempt) {
   Play empty;
   empty.submit();
   EXPECT_THAT(empty.stop(), ElementsAre("save j-1 stopped 0 []"));
   EXPECT_THAT(empty.join("a"), IsEmpty());
+}
+
+// The newest checkpoint may be complete without its output being published.
+TEST_F(SchedulerRequests, StopBetweenAttemptsLetsOneMorePublishWhatIsComplete) {
+  play.run();
+  fail();
+  EXPECT_THAT(play.stop(), ElementsAre("save j-1 stopping 1 []"));
+  EXPECT_THAT(play.wait(100ms),
+              ElementsAre("save j-1 stopping 2 [a:2 b:2]", "start a j-1/2/0", "start b j-1/2/1"));
+  play.all(listening);
+  EXPECT_THAT(play.all(running), ElementsAre(kAskedAgain));
+  play.report("a", play.word(JobState::stopped));
+  EXPECT_EQ(play.record().state, JobState::stopped);
+}
+
+TEST_F(SchedulerRequests, StopOfAJobThatLostAllItsWorkersWaitsForOne) {
+  play.run();
+  play.lose("b");
+  EXPECT_THAT(play.lose("a"), ElementsAre("save j-1 waiting 2 []"));
+  EXPECT_THAT(play.stop(), ElementsAre("save j-1 stopping 2 []"));
+  EXPECT_THAT(play.join("c"), ElementsAre("save j-1 stopping 3 [c:4]", "start c j-1/3/0"));
+}
+
+TEST_F(SchedulerRequests, AStopBetweenAttemptsSurvivesTheLeader) {
+  fail();
+  play.stop();
+  play.change_leader();
+  play.join("a");
+  EXPECT_THAT(play.wait(10s), ElementsAre("save j-1 stopping 2 [a:4]", "start a j-1/2/0"));
 }
 
 TEST_F(SchedulerRequests, ChangeGoesOnWithTheNewSpecAfterALastCheckpoint) {
