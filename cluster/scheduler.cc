@@ -106,12 +106,13 @@ void Scheduler::time_is_up(Turn& turn, const std::string& job) {
   JobRecord& record = records_.at(job);
   if (record.processes.empty()) return start_soon(job);
   const Run& run = runs_.at(job);
+  const auto awaited = run.listened ? ProcessPhase::running : ProcessPhase::listening;
   std::string missing;
   bool quiet = false;
   for (std::size_t i = 0; i < run.processes.size(); ++i) {
     const auto& phase = run.processes[i].phase;
     quiet = quiet || phase == ProcessPhase::ended;
-    if (run.adopting ? phase.has_value() : phase == ProcessPhase::running) continue;
+    if (run.adopting ? phase.has_value() : phase >= awaited) continue;
     missing += (missing.empty() ? "" : ", ") + record.processes[i].worker;
   }
   Failure failure;
@@ -122,9 +123,10 @@ void Scheduler::time_is_up(Turn& turn, const std::string& job) {
         "After a change of leader these workers did not come back in time: " + missing;
     return fail(turn, record, failure, true);
   }
-  failure.message = quiet ? "A process ended, and the master did not say why."
-                          : "The attempt did not run in time. Processes that did not: on " +
-                                missing + ". Their logs may say why.";
+  failure.message =
+      quiet ? "A process ended, and the master did not say why."
+            : "The attempt was not " + std::string(run.listened ? "running" : "listening") +
+                  " in time. Processes that were not: on " + missing + ". Their logs may say why.";
   fail(turn, record, failure, false);
 }
 

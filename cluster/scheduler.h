@@ -53,8 +53,11 @@
 namespace weir::cluster {
 
 struct SchedulerOptions {
-  std::chrono::milliseconds adopt_for{3000};      ///< how long a new leader waits for workers
-  std::chrono::milliseconds start_within{60000};  ///< an attempt that does not run by then failed
+  std::chrono::milliseconds adopt_for{3000};  ///< how long a new leader waits for workers
+  /// An attempt has failed whose processes do not all listen by then; they load the library first.
+  std::chrono::milliseconds listen_within{60000};
+  /// Nor all run by then, from when they all listened: state is copied, transactions are recovered.
+  std::chrono::milliseconds start_within{600000};
   std::chrono::milliseconds first_pause{100}, longest_pause{30000};
   std::string libraries;  ///< the folder of job libraries in the shared storage
 };
@@ -122,6 +125,7 @@ class Scheduler {
   struct Run {
     std::vector<Process> processes;  ///< of its attempt
     bool adopting = false;           ///< it was started by another leader
+    bool listened = false;           ///< all processes of the last attempt did
     bool asked = false;              ///< its master has been asked for a last checkpoint
     SteadyTime due = SteadyTime::max();
     std::uint64_t highest_attempt = 0;  ///< that anybody reported

@@ -89,10 +89,10 @@ void Scheduler::begin_attempt(Turn& turn, JobRecord& record) {
   record.attempt = std::max(record.attempt, run.highest_attempt) + 1;
   if (record.state != JobState::stopping) record.state = JobState::starting;
   run.processes.assign(record.processes.size(), {});
-  run.adopting = run.asked = false;
+  run.adopting = run.asked = run.listened = false;
   run.before.clear();
   load(record);
-  set_due(record.id, turn.now + options_.start_within);
+  set_due(record.id, turn.now + options_.listen_within);
   changed(turn, record);
   Start start;
   start.id = {record.id, record.attempt, 0};

@@ -148,9 +148,14 @@ void Scheduler::advance(Turn& turn, JobRecord& record) {
     run.adopting = false;
     const bool quiet = !all([](const Process& p) { return p.phase != ProcessPhase::ended; });
     const SteadyTime::duration limit =
-        quiet ? kQuietEnd : SteadyTime::duration(options_.start_within);
+        quiet ? kQuietEnd : SteadyTime::duration(options_.listen_within);
     set_due(record.id, turn.now + limit);
   }
+  const bool listened = all([](const Process& p) {
+    return p.phase == ProcessPhase::listening || p.phase == ProcessPhase::running;
+  });
+  if (listened && !run.listened) set_due(record.id, turn.now + options_.start_within);
+  run.listened = run.listened || listened;
   if (all([](const Process& p) {
         return (p.phase == ProcessPhase::listening || p.phase == ProcessPhase::running) &&
                p.address.port != 0;

@@ -10,7 +10,7 @@ namespace {
 
 SchedulerOptions options() {
   SchedulerOptions options;
-  options.start_within = Millis(8000);
+  options.listen_within = options.start_within = Millis(8000);
   options.longest_pause = Millis(2000);
   return options;
 }
