@@ -13,6 +13,7 @@ namespace weir::s3 {
 namespace {
 
 constexpr std::size_t kMostParts = 10'000;
+constexpr int kCompletions = 3;  // when a server says yes, and then no
 
 class ObjectWriter final : public AppendFile {
  public:
@@ -115,12 +116,17 @@ class ObjectWriter final : public AppendFile {
     body += "</CompleteMultipartUpload>";
     Request request{
         .method = "POST", .place = place_, .query = {{"uploadId", upload_}}, .body = body};
-    const Answer answer = client_->send(request);
-    // A server may begin its answer before it knows, and then tell an error with status 200.
-    const auto told = answer.ok() ? read_xml(answer.body) : std::nullopt;
-    bool done = told && told->name == "CompleteMultipartUploadResult";
-    // A first try may have had its effect, and the next then find no such upload.
-    if (!done && (answer.unknown || answer.ok())) done = is_there();
+    Answer answer;
+    bool done = false;
+    for (int tries = 0; tries < kCompletions && !done; ++tries) {
+      answer = client_->send(request);
+      // A server may begin its answer before it knows, and then tell an error with status 200.
+      const auto told = answer.ok() ? read_xml(answer.body) : std::nullopt;
+      done = told && told->name == "CompleteMultipartUploadResult";
+      // A first try may have had its effect, and the next then find no such upload.
+      if (!done && (answer.unknown || answer.ok())) done = is_there();
+      if (!answer.ok()) break;
+    }
     if (!done) return client_->failure("complete the upload of", place_, answer);
     synced_ = true;
     upload_.clear();
