@@ -31,6 +31,7 @@ struct SourceContext {
   std::uint32_t subtask = 0;
   std::uint32_t parallelism = 1;
   bool first = false;  ///< to `discover` and `first_positions`: no split is known yet
+  bool last = false;   ///< to `positions_durable`: no later checkpoint will come
 };
 
 /// A split that nobody has read yet.

@@ -119,6 +119,7 @@ Status UntypedSourceOperator::snapshot(SnapshotRequest& request) {
     if (told) positions.push_back({std::move(split.id), std::move(split.position)});
   }
   if (told) positions_.emplace_back(request.id, std::move(positions));
+  last_checkpoint_ = request.last ? request.id : 0;
   return {};
 }
 
@@ -128,9 +129,10 @@ void UntypedSourceOperator::on_complete(CheckpointId id) {
     newest = std::move(positions_.front().second);
   }
   if (newest.empty()) return;
+  const bool last = last_checkpoint_ != 0 && id >= last_checkpoint_;
   TaskServices* task = context_->task;
   task->async_begin();
-  task->env().remote_pool().post([task, tell = tell_positions(std::move(newest))] {
+  task->env().remote_pool().post([task, tell = tell_positions(std::move(newest), last)] {
     tell();
     task->post([task] {
       task->async_end();

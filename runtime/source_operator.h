@@ -65,7 +65,9 @@ class UntypedSourceOperator : public SourceOperator {
   virtual std::string position(std::size_t i) const = 0;
   virtual void close_reader(std::size_t i) = 0;
   /// What tells the source of durable positions, or nothing. It runs on an I/O thread.
-  virtual std::function<void()> tell_positions(std::vector<NewSplit> positions) const = 0;
+  /// `last`: they are those of the last checkpoint.
+  virtual std::function<void()> tell_positions(std::vector<NewSplit> positions,
+                                               bool last) const = 0;
   virtual bool tells_positions() const = 0;
 
   /// Keeps the lag of split `i`, and the metric.
@@ -95,6 +97,7 @@ class UntypedSourceOperator : public SourceOperator {
   bool started_ = false;
   // For sources that want to know: positions by checkpoint, while it is not complete.
   std::deque<std::pair<CheckpointId, std::vector<NewSplit>>> positions_;
+  CheckpointId last_checkpoint_ = 0;  // that no other will follow; 0: none so far
 };
 
 template <class T>
@@ -161,9 +164,10 @@ class TypedSourceOperator final : public UntypedSourceOperator {
   }
   std::string position(std::size_t i) const override { return readers_[i]->position(); }
   void close_reader(std::size_t i) override { readers_[i].reset(); }
-  std::function<void()> tell_positions(std::vector<NewSplit> positions) const override {
-    const SourceContext context{&context_->task->env(), context_->step, context_->subtask,
-                                context_->parallelism};
+  std::function<void()> tell_positions(std::vector<NewSplit> positions, bool last) const override {
+    SourceContext context{&context_->task->env(), context_->step, context_->subtask,
+                          context_->parallelism};
+    context.last = last;
     return [source = source_, context, positions = std::move(positions)] {
       source->positions_durable(context, positions);
     };

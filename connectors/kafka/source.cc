@@ -75,6 +75,7 @@ class KafkaSource final : public UntypedSource {
 
   SourceOptions options_;
   std::unique_ptr<DecoderFactory> decoders_;
+  mutable std::mutex telling_;  // the group of positions; before `mutex_`
   mutable std::mutex mutex_;
   mutable std::weak_ptr<Handle> consumer_;  // readers keep it
   mutable std::shared_ptr<Handle> asking_;  // of discovery: a client lives on between looks
@@ -214,7 +215,6 @@ Status KafkaSource::decode(const DeadLetter& letter, void* row) const {
 void KafkaSource::positions_durable(const SourceContext& context,
                                     const std::vector<NewSplit>& positions) const {
   constexpr std::chrono::seconds kPause{1};  // small checkpoints come often
-  std::map<std::string, std::int64_t> due;
   {
     const std::lock_guard lock(mutex_);
     for (const NewSplit& split : positions) {
@@ -222,10 +222,17 @@ void KafkaSource::positions_durable(const SourceContext& context,
       if (position.ok()) to_commit_[split.id] = position->next;
     }
     const auto now = std::chrono::steady_clock::now();
-    if (now - last_commit_ < kPause) return;
+    if (!context.last && now - last_commit_ < kPause) return;
     last_commit_ = now;
-    due = std::exchange(to_commit_, {});
   }
+  // One after another, so that of two positions of a split the newer one stays.
+  const std::lock_guard telling(telling_);
+  std::map<std::string, std::int64_t> due;
+  {
+    const std::lock_guard lock(mutex_);
+    due.swap(to_commit_);
+  }
+  if (due.empty()) return;
   auto client = group_client(context.step);
   if (!client.ok()) return log_warn("source " + context.step, client.error().message);
   std::vector<std::pair<Partition, std::int64_t>> offsets;
@@ -236,7 +243,7 @@ void KafkaSource::positions_durable(const SourceContext& context,
   }
 }
 
-/// What the last checkpoints held.
+/// What the newest checkpoints held, of a job that ended without a last one.
 void KafkaSource::commit_rest() {
   if (!group_ || to_commit_.empty()) return;
   std::vector<std::pair<Partition, std::int64_t>> offsets;
