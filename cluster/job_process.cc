@@ -12,6 +12,7 @@
 #include "weir/checkpoint/store.h"
 #include "weir/cluster/attempt_links.h"
 #include "weir/cluster/worker_line.h"
+#include "weir/runtime/sink_setup.h"
 #include "weir/runtime/worker.h"
 
 namespace weir::cluster {
@@ -235,9 +236,10 @@ void JobProcess::run_others() {
   options.batch_timeout = loaded_.options.batch_timeout;
   options.memory_bytes = loaded_.options.memory_bytes;
   options.placement = links_.get();
-  const auto group = must(TaskGroup::create(
-      {job_->graph(), plan_, identity, env, *store, restore ? &*restore : nullptr}, options,
-      links_->coordinator()));
+  const AttemptView attempt{job_->graph(), plan_,  identity,
+                            env,           *store, restore ? &*restore : nullptr};
+  must(attach_sinks(attempt, *links_));
+  const auto group = must(TaskGroup::create(attempt, options, links_->coordinator()));
   for (const auto& task : group->tasks()) links_->coordinator().task_restored(task->setup().id);
   Worker worker(loaded_.options.threads, links_->driven());
   for (const auto& task : group->tasks()) worker.add(task.get(), task->setup().subtask);

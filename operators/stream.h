@@ -173,6 +173,7 @@ class [[nodiscard]] Stream {
         SinkHooks{[shared](const SinkContext& context, const std::vector<std::string>& live) {
                     return shared->prepare(context, live);
                   },
+                  [shared](const SinkContext& context) { return shared->attach(context); },
                   shared->at_least_once()};
     graph_->add(std::move(step));
   }

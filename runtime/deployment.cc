@@ -6,6 +6,7 @@
 
 #include "weir/checkpoint/run_verify.h"
 #include "weir/runtime/job.h"
+#include "weir/runtime/sink_setup.h"
 
 namespace weir {
 namespace {
@@ -100,14 +101,15 @@ Status Deployment::build(const RestorePoint* restore) {
     WEIR_TRY(store_.import_dead_letters(restore->manifest, restore->runs_folder));
   }
   if (restore != nullptr) WEIR_TRY(check_letters(store_, restore->manifest));
-  WEIR_TRY(prepare_sinks(restore));
+  WEIR_CHECK(options_.locks != nullptr, "whoever deploys a job holds the locks of its sinks");
+  const AttemptView attempt{graph_, plan_, identity_, env_, store_, restore};
+  WEIR_TRY(prepare_sinks(attempt, options_.placement, options_.temporary_state, *options_.locks));
   if (options_.placement != nullptr) {
     options_.placement->prepared(*coordinator_, identity_, restore);
   }
   TaskGroupOptions options = options_;
   options.pause_sources = options_.coordinator.replay_only;
-  WEIR_ASSIGN(group_, TaskGroup::create({graph_, plan_, identity_, env_, store_, restore}, options,
-                                        *coordinator_));
+  WEIR_ASSIGN(group_, TaskGroup::create(attempt, options, *coordinator_));
   if (restore != nullptr) WEIR_TRY(tell_splits(*restore));
   add_tasks();
   coordinator_->start();
@@ -134,38 +136,6 @@ void Deployment::add_tasks() {
       coordinator_->add_task(std::move(entry));
     }
   }
-}
-
-Status Deployment::prepare_sinks(const RestorePoint* restore) {
-  WEIR_CHECK(options_.locks != nullptr, "whoever deploys a job holds the locks of its sinks");
-  WEIR_ASSIGN(const StateIdentity state, store_.identity(env_.seed));
-  WEIR_TRY(store_.check_claim());
-  for (const GraphStep& step : graph_.steps()) {
-    if (!step.sink) continue;
-    std::vector<std::string> live;
-    const StepManifest* written = restore ? restore->manifest.find(step.name) : nullptr;
-    if (written != nullptr) {
-      WEIR_ASSIGN(auto items, read_items(store_.storage(), restore->runs_folder, *written));
-      for (StateItem& item : items) live.push_back(std::move(item.value));
-    }
-    const SinkContext context{&env_,
-                              identity_.job,
-                              identity_.run_id,
-                              identity_.attempt_name,
-                              step.name,
-                              0,
-                              plan_.parallelism_of[step.id],
-                              coordinator_->first_checkpoint(),
-                              restore != nullptr,
-                              restore ? restore->manifest.id : 0,
-                              {state.id, state.path, options_.temporary_state},
-                              options_.locks};
-    if (Status status = step.sink->prepare(context, live); !status.ok()) {
-      return Error{status.error().code, "Sink '" + step.name + "': " + status.error().message,
-                   status.error().retryable};
-    }
-  }
-  return {};
 }
 
 /// Tells the coordinator which splits have been assigned already, and to whom.

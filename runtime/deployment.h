@@ -58,7 +58,6 @@ class Deployment {
         env_(env),
         store_(store) {}
   Status build(const RestorePoint* restore);
-  Status prepare_sinks(const RestorePoint* restore);
   Status tell_splits(const RestorePoint& restore);
   void add_tasks();
 

@@ -78,6 +78,7 @@ struct SourceHooks {
 /// What the coordinator needs of a sink.
 struct SinkHooks {
   std::function<Status(const SinkContext&, const std::vector<std::string>& live)> prepare;
+  std::function<Status(const SinkContext&)> attach;
   bool at_least_once = false;
 };
 

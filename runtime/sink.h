@@ -45,6 +45,8 @@ struct SinkContext {
   std::uint64_t restored_checkpoint = 0;  ///< its id, if so
   SinkOwner owner{};
   HeldLocks* locks = nullptr;  ///< what is locked through it stays so until the process ends
+  // For `prepare` and `attach` only:
+  std::vector<std::uint32_t> here{};  ///< the subtasks of the step that run in this process
   // For `open` only:
   DeadLetterSink* dead_letters = nullptr;  ///< where the writer reports records it cannot take
 };
@@ -89,6 +91,11 @@ class Sink {
   /// kept. The engine adds the name of the step to errors.
   virtual Status prepare(const SinkContext& context,
                          const std::vector<std::string>& live) const = 0;
+  /// An attempt of a cluster has several processes, and `prepare` is called in one of them; in each
+  /// of the others `attach` is, when that has come to its end and before a subtask opens there. It
+  /// finds out what `open` and `commit` need in this process; nothing by default. What it takes
+  /// hold of, `prepare` must have let go: see `SinkContext::here`.
+  virtual Status attach(const SinkContext&) const { return {}; }
   /// `carried_over` are the items of earlier subtasks that fall to this one.
   virtual Result<std::unique_ptr<SinkWriter<T>>> open(
       const SinkContext& context, const std::vector<std::string>& carried_over) const = 0;

@@ -170,7 +170,23 @@ Status Shards::recover(const std::vector<std::string>& blocks, std::uint64_t res
   }));
   const std::lock_guard lock(mutex_);
   for (auto& [number, owned] : shards_) {
-    if (number >= options_.shards) owned->drop();  // nothing more goes there
+    // Nothing more goes there, or another process of the attempt takes over (`attach`).
+    if (!options_.here.contains(number)) owned->drop();
+  }
+  return {};
+}
+
+Status Shards::attach() {
+  // To the end, since readers of committed records may see less than the claims of this attempt.
+  WEIR_ASSIGN(Standing standing,
+              read_progress(options_.to, options_.place, ReadTo::end, kReadProgress));
+  WEIR_TRY(check_owners(standing));
+  WEIR_TRY(take_over(options_.here));
+  WEIR_FAILPOINT("kafka.after_attach");
+  WEIR_ASSIGN(standing, read_progress(options_.to, options_.place, ReadTo::end, kReadProgress));
+  WEIR_TRY(check_owners(standing));
+  for (const auto& [number, record] : standing.progress) {
+    shard(number).progress = {record.checkpoint, record.block};
   }
   return {};
 }
@@ -309,10 +325,15 @@ Status Shards::settle(std::uint32_t number, Shard& mine, Outcome outcome) {
   return outcome.error;
 }
 
+Status Shards::check_owners(const Standing& standing) const {
+  for (const std::uint32_t number : options_.here) WEIR_TRY(check_owner(number, standing));
+  return {};
+}
+
 Status Shards::check_owner(std::uint32_t number, const Standing& standing) const {
   const auto owner = standing.owners.find(number);
   if (owner == standing.owners.end() || owner->second == options_.attempt) return {};
-  return Error{ErrorCode::already_exists,
+  return Error{ErrorCode::fenced,
                "another process (attempt " + owner->second + ") has taken over transactional id " +
                    options_.id + "/" + std::to_string(number) +
                    "; this one must not write any more. Of jobs with one name, or sinks with one "

@@ -12,7 +12,15 @@
 // that the run ever used, which fences whoever wrote there and ends what they had open; only then
 // reads the progress; writes its claim to each of these shards, the name of its attempt; and
 // commits what the restored checkpoint holds and is not out. So the order of a key's records holds
-// although it may have moved to another shard.
+// although it may have moved to another shard. At the end it lets go the shards whose subtasks run
+// in other processes of the attempt.
+//
+// `attach` runs after that in each of those processes: it takes over its shards anew, and looks
+// whether they are still claimed by its attempt, before, lest it disturbs a newer one, and after,
+// since only then nobody can change that without fencing it. Their claims are those that `recover`
+// wrote, so a process of an older attempt finds another's name there, whenever it wakes up. The
+// restored checkpoint may give a subtask blocks of any shard; they are out by then, and the
+// progress says so. So after `recover` nobody uses an id but the process whose subtask has it.
 //
 // While the job runs, a producer that is told that it was fenced asks the progress topic who has
 // the shard. If it is still its own, the broker has given up a transaction that took too long: the
@@ -43,7 +51,8 @@ struct ShardOptions {
   std::string id;  ///< the first part of transactional ids
   ProgressPlace place;
   std::string attempt;
-  std::uint32_t shards = 1;  ///< that will be used
+  std::uint32_t shards = 1;      ///< that will be used, by all processes of the attempt
+  std::set<std::uint32_t> here;  ///< of these, the ones whose subtasks run in this process
   std::size_t max_record = 1'000'000;
   std::size_t transaction_bytes = std::size_t{32} << 20;
 };
@@ -55,6 +64,10 @@ class Shards {
   /// See above. `blocks` are those of the restored checkpoint, `restored_checkpoint` is its id.
   /// Error: already_exists when more than that checkpoint is out.
   Status recover(const std::vector<std::string>& blocks, std::uint64_t restored_checkpoint);
+
+  /// See above; for a process that does not recover, when another of its attempt has.
+  /// Error: fenced when another attempt has claimed a shard.
+  Status attach();
 
   /// Makes blocks visible, in order; those that are out already are passed over.
   Status commit(const std::vector<std::string>& blocks);
@@ -88,6 +101,7 @@ class Shards {
   Outcome transact(std::uint32_t number, Shard& shard, const Blocks& blocks, std::size_t& next);
   Status settle(std::uint32_t number, Shard& shard, Outcome outcome);
   Status check_owner(std::uint32_t number, const Standing& standing) const;
+  Status check_owners(const Standing& standing) const;
   Outcome add_progress(std::uint32_t number, Producer& producer, const Progress& progress) const;
   static Outcome add_block(Producer& producer, const Block& block);
   Outcome add_owner(std::uint32_t number, Producer& producer) const;

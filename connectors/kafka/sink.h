@@ -188,6 +188,7 @@ class KafkaSink final : public Sink<T> {
   Status prepare(const SinkContext& context, const std::vector<std::string>& live) const override {
     return core_.prepare(context, live);
   }
+  Status attach(const SinkContext& context) const override { return core_.attach(context); }
   Result<std::unique_ptr<SinkWriter<T>>> open(const SinkContext& context,
                                               const std::vector<std::string>&) const override {
     WEIR_ASSIGN(std::unique_ptr<OutWriter> out, core_.open(context));

@@ -133,10 +133,7 @@ Status SinkCore::look_at_topic(const SinkContext& context) const {
 
 std::size_t SinkCore::most_bytes() const { return max_record_.load() - kFraming; }
 
-Status SinkCore::prepare(const SinkContext& context, const std::vector<std::string>& live) const {
-  WEIR_TRY(check());
-  WEIR_TRY(look_at_topic(context));
-  if (at_least_once() && live.empty()) return {};
+ShardOptions SinkCore::shard_options(const SinkContext& context) const {
   ShardOptions shards;
   shards.to = {options_.brokers, options_.settings, "sink " + context.step};
   shards.id = options_.id.empty() ? context.job + "/" + context.step : options_.id;
@@ -146,11 +143,32 @@ Status SinkCore::prepare(const SinkContext& context, const std::vector<std::stri
   shards.place.run = context.run_id;
   shards.attempt = context.attempt;
   shards.shards = context.parallelism;
+  // At least once nothing is staged, so nothing more is committed than what was staged before.
+  if (!at_least_once()) shards.here.insert(context.here.begin(), context.here.end());
   shards.max_record = max_record_.load();
   if (options_.transaction_bytes > 0) shards.transaction_bytes = options_.transaction_bytes;
-  WEIR_TRY(ensure_progress_topic(shards.to, shards.place.topic));
-  auto made = std::make_shared<Shards>(std::move(shards));
+  return shards;
+}
+
+Status SinkCore::prepare(const SinkContext& context, const std::vector<std::string>& live) const {
+  WEIR_TRY(check());
+  WEIR_TRY(look_at_topic(context));
+  if (at_least_once() && live.empty()) return {};
+  ShardOptions options = shard_options(context);
+  WEIR_TRY(ensure_progress_topic(options.to, options.place.topic));
+  auto made = std::make_shared<Shards>(std::move(options));
   WEIR_TRY(made->recover(live, context.restored_checkpoint));
+  const std::lock_guard lock(mutex_);
+  shards_ = std::move(made);
+  return {};
+}
+
+Status SinkCore::attach(const SinkContext& context) const {
+  WEIR_TRY(check());
+  WEIR_TRY(look_at_topic(context));
+  if (at_least_once()) return {};
+  auto made = std::make_shared<Shards>(shard_options(context));
+  WEIR_TRY(made->attach());
   const std::lock_guard lock(mutex_);
   shards_ = std::move(made);
   return {};
@@ -168,12 +186,13 @@ Result<std::unique_ptr<OutWriter>> SinkCore::open(const SinkContext& context) co
 }
 
 Status SinkCore::commit(const std::vector<Committable>& committables) const {
+  if (at_least_once()) return {};  // staged before the job said so; `prepare` has committed that
   std::shared_ptr<Shards> shards;
   {
     const std::lock_guard lock(mutex_);
     shards = shards_;
   }
-  WEIR_CHECK(shards != nullptr, "a Kafka sink commits before it was prepared");
+  WEIR_CHECK(shards != nullptr, "a Kafka sink commits before it was prepared or attached");
   return shards->commit(committables);
 }
 

@@ -17,6 +17,7 @@
 namespace weir::kafka::detail {
 
 struct OutRecord;
+struct ShardOptions;
 class Shards;
 
 struct CoreOptions {
@@ -43,6 +44,7 @@ class SinkCore {
   ~SinkCore();
 
   Status prepare(const SinkContext& context, const std::vector<std::string>& live) const;
+  Status attach(const SinkContext& context) const;
   Result<std::unique_ptr<OutWriter>> open(const SinkContext& context) const;
   Status commit(const std::vector<Committable>& committables) const;
   bool at_least_once() const { return options_.delivery == Delivery::at_least_once; }
@@ -59,6 +61,7 @@ class SinkCore {
  private:
   Status check() const;
   Status look_at_topic(const SinkContext& context) const;
+  ShardOptions shard_options(const SinkContext& context) const;
 
   CoreOptions options_;
   mutable std::atomic<std::int32_t> partitions_{1};

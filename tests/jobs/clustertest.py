@@ -126,9 +126,10 @@ class Program:
             return log.read()
 
 
-def job_processes(cluster):
-    """The process ids of all job processes of the cluster's workers."""
-    workers = {str(worker.process.pid) for worker in cluster.workers if worker.runs()}
+def job_processes(cluster, workers=None):
+    """The process ids of all job processes of the cluster's workers, or of some of them."""
+    workers = cluster.workers if workers is None else workers
+    workers = {str(worker.process.pid) for worker in workers if worker.runs()}
     found = []
     for pid in os.listdir("/proc"):
         if not pid.isdigit():

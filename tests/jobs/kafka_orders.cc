@@ -45,6 +45,11 @@ static weir::kafka::Start start_of(const std::string& text) {
   return Start::earliest();
 }
 
+/// User "u7" into partition 7, counted round.
+static std::int32_t partition_of(const Balance& balance, std::int32_t partitions) {
+  return std::stoi(balance.user.substr(1)) % partitions;
+}
+
 static void kafka_orders(weir::Job& job) {
   using namespace weir;
   const std::string brokers = job.config("brokers");
@@ -73,6 +78,9 @@ static void kafka_orders(weir::Job& job) {
                 .brokers = job.config("sink_brokers", brokers.c_str()),
                 .topic = job.config("output"),
                 .key = &Balance::user,
+                .partition = job.config("choose_partition", false)
+                                 ? std::function(partition_of)
+                                 : std::function<decltype(partition_of)>(),
                 .delivery = job.config("at_least_once", false) ? kafka::Delivery::at_least_once
                                                                : kafka::Delivery::exactly_once,
                 .max_record = static_cast<std::size_t>(job.config("max_record", std::int64_t{0})),
