@@ -2,6 +2,7 @@
 #include "weir/cluster/placement.h"
 
 #include <algorithm>
+#include <iterator>
 #include <queue>
 
 namespace weir::cluster {
@@ -29,7 +30,32 @@ struct After {
   }
 };
 
+constexpr std::uint32_t kBlamed = 3;
+
+/// The workers for which it holds; all when it holds for none.
+template <class Holds>
+std::vector<WorkerView> where(const std::vector<WorkerView>& workers, Holds holds) {
+  std::vector<WorkerView> some;
+  std::copy_if(workers.begin(), workers.end(), std::back_inserter(some), holds);
+  return some.empty() ? workers : some;
+}
+
 }  // namespace
+
+std::vector<WorkerView> eligible(std::uint32_t parallelism, const std::vector<WorkerView>& workers,
+                                 const Reservations& against) {
+  std::set<std::string> builds;
+  for (const auto& [worker, build] : against.unfit) builds.insert(build);
+  std::vector<WorkerView> fit =
+      where(workers, [&](const WorkerView& each) { return !against.unfit.contains(each.id); });
+  fit = where(fit, [&](const WorkerView& each) { return !builds.contains(each.build); });
+  if (against.culprit.empty()) return fit;
+  std::vector<WorkerView> rest =
+      where(fit, [&](const WorkerView& each) { return each.id != against.culprit; });
+  std::uint64_t room = 0;
+  for (const WorkerView& each : rest) room += each.slots - std::min(each.slots, each.used);
+  return room >= parallelism || against.in_a_row >= kBlamed ? rest : fit;
+}
 
 std::vector<ProcessPlace> place(std::uint32_t parallelism, const std::vector<WorkerView>& workers,
                                 const std::set<std::string>& before) {

@@ -23,6 +23,7 @@ Scheduler::Scheduler(SchedulerOptions options, std::vector<JobRecord> records, S
     Run& run = runs_[id];
     if (is_over(record.state) || !may_have_attempt(record)) record.processes.clear();
     if (is_over(record.state)) continue;
+    run.faulty = record.failures > 0;
     settled_ = false;
     settled_at_ = now + options_.adopt_for;
     if (!record.processes.empty()) {
@@ -43,7 +44,8 @@ Scheduler::Scheduler(SchedulerOptions options, std::vector<JobRecord> records, S
 
 Scheduler::Orders Scheduler::worker_joined(const Register& worker, SteadyTime now, EventTime wall) {
   Turn turn{now, wall};
-  workers_[worker.worker] = {worker.host, std::max<std::uint32_t>(worker.slots, 1)};
+  workers_[worker.worker] = {worker.host, std::max<std::uint32_t>(worker.slots, 1),
+                             worker.build_id};
   std::set<ProcessId> reported;
   for (const ProcessReport& report : worker.processes) reported.insert(report.id);
   // What was on its way to it over an earlier connection may be lost.

@@ -11,6 +11,12 @@
 //     worker, else after a pause that doubles with each failure in a row (from 100 ms to 30 s).
 //     What cannot heal by itself, or has failed more often than the job's max-restarts without a
 //     checkpoint between, is failed. A lost worker is not the job's fault and does not count.
+//   - Where a process could not load the library of its job, of another build or for want of
+//     something on that host, the job is not placed again: it is tried on other workers, five times
+//     in a row. A new leader does not know of it.
+//   - After a failure that was no loss of a worker the next attempt need not be where the last was:
+//     the worker on which it failed is avoided if there is room elsewhere, or after three failures
+//     there in a row.
 //   - The processes of an attempt die one after another. That is one failure, and the most telling
 //     report of it is kept, until the next attempt begins: what cannot heal before what can, and
 //     both before a connection to a peer that is gone. When the peer's worker turns out to be lost,
@@ -131,12 +137,18 @@ class Scheduler {
     std::uint64_t highest_attempt = 0;  ///< that anybody reported
     // Of the last attempt that failed.
     std::set<std::string> before;       ///< its workers
+    bool faulty = false;                ///< it was no loss of a worker
     int telling = 0;                    ///< how much its failure says
     std::uint32_t failures_before = 0;  ///< as if it had not failed
+    // Of the job's library: workers that could not load it, and their builds; attempts in a row
+    // that ended so.
+    std::map<std::string, std::string> unfit;
+    std::uint32_t unfit_attempts = 0;
   };
   struct Worker {
     std::string host;
     std::uint32_t slots = 1;
+    std::string build;
   };
   /// What jobs have been given of a worker, be it there or not.
   struct Load {
@@ -171,6 +183,9 @@ class Scheduler {
   void start_ready(Turn& turn);
   void begin_attempt(Turn& turn, JobRecord& record);
   void release(Turn& turn, JobRecord& record);
+  std::vector<ProcessPlace> place_job(const JobRecord& record,
+                                      const std::vector<WorkerView>& workers) const;
+  bool fits_elsewhere(const JobRecord& record, const Failure& failure);
   void note(Turn& turn, JobRecord& record, Failure failure);
   void fail(Turn& turn, JobRecord& record, Failure failure, bool lost_worker);
   void give_up_or_restart(Turn& turn, JobRecord& record, bool lost_worker);

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kExceptions = 10;
 constexpr std::uint32_t kMaxRestarts = 10;
 constexpr std::size_t kMessageBytes = 4096;
+constexpr std::uint32_t kUnfitAttempts = 5;
 
 std::uint32_t max_restarts(const JobSpec& spec) {
   const auto option = spec.options.find("max-restarts");
@@ -65,7 +66,7 @@ void Scheduler::start_ready(Turn& turn) {
     JobRecord& record = records_.at(job);
     WEIR_CHECK(record.processes.empty() && !is_over(record.state),
                "a job is started that runs or is over");
-    record.processes = place(record.spec.parallelism, views, runs_.at(job).before);
+    record.processes = place_job(record, views);
     if (record.processes.empty()) {
       ready_.insert(job);
       if (record.state == JobState::waiting || record.state == JobState::stopping) continue;
@@ -81,6 +82,35 @@ void Scheduler::start_ready(Turn& turn) {
       view->used += place.slots;
     }
   }
+}
+
+std::vector<ProcessPlace> Scheduler::place_job(const JobRecord& record,
+                                               const std::vector<WorkerView>& workers) const {
+  const Run& run = runs_.at(record.id);
+  Reservations against{run.unfit, "", 0};
+  if (run.faulty && !record.exceptions.empty() && failure_rank(record.exceptions[0]) > 1) {
+    against.culprit = record.exceptions[0].worker;
+    for (const Failure& each : record.exceptions) {
+      if (each.worker != against.culprit || against.in_a_row == record.failures) break;
+      ++against.in_a_row;
+    }
+  }
+  return place(record.spec.parallelism, eligible(record.spec.parallelism, workers, against),
+               run.faulty ? std::set<std::string>{} : run.before);
+}
+
+/// Whether a process of the last attempt could not load its library, and other workers may; then it
+/// remembers on which it could not.
+bool Scheduler::fits_elsewhere(const JobRecord& record, const Failure& failure) {
+  Run& run = runs_.at(record.id);
+  const auto worker = workers_.find(failure.worker);
+  const bool unfit =
+      !failure.retryable && !run.listened && failure.code == to_string(ErrorCode::incompatible);
+  if (!unfit || worker == workers_.end()) return false;
+  run.unfit[failure.worker] = worker->second.build;
+  return run.unfit_attempts < kUnfitAttempts &&
+         std::any_of(workers_.begin(), workers_.end(),
+                     [&](const auto& each) { return !run.unfit.contains(each.first); });
 }
 
 /// Of a record whose processes have just been placed.
@@ -126,8 +156,14 @@ void Scheduler::fail(Turn& turn, JobRecord& record, Failure failure, bool lost_w
   Run& run = runs_.at(record.id);
   release(turn, record);
   run.failures_before = record.failures;
+  const bool unfit = fits_elsewhere(record, failure);
+  if (unfit) {
+    ++run.unfit_attempts;
+    failure.retryable = true;
+  }
+  run.faulty = !lost_worker;
   run.telling = failure_rank(failure);
-  if (!lost_worker) ++record.failures;
+  if (!lost_worker && !unfit) ++record.failures;
   note(turn, record, std::move(failure));
   give_up_or_restart(turn, record, lost_worker);
 }
@@ -147,7 +183,7 @@ void Scheduler::give_up_or_restart(Turn& turn, JobRecord& record, bool lost_work
   if (lost_worker) {
     start_soon(record.id);
   } else {
-    set_due(record.id, turn.now + pause_after(record.failures));
+    set_due(record.id, turn.now + pause_after(std::max(record.failures, 1u)));
   }
 }
 
@@ -167,6 +203,10 @@ void Scheduler::go_on_with(Turn& turn, JobRecord& record, JobSpec spec) {
   record.then = JobState::stopped;
   record.next.clear();
   record.failures = 0;
+  Run& run = runs_.at(record.id);
+  run.unfit.clear();
+  run.unfit_attempts = 0;
+  run.faulty = false;
   record.state = JobState::waiting;
   changed(turn, record);
   start_soon(record.id);

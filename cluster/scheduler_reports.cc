@@ -113,6 +113,7 @@ void Scheduler::take_late(Turn& turn, JobRecord& record, const std::string& work
   }
   if (!known || (!report.failure && report.id.process != 0)) return;
   Failure failure = failure_of(report, worker);
+  failure.retryable = failure.retryable || (between && fits_elsewhere(record, failure));
   const int telling = failure_rank(failure);
   if (telling <= run.telling) return;
   run.telling = telling;
@@ -156,6 +157,7 @@ void Scheduler::advance(Turn& turn, JobRecord& record) {
   });
   if (listened && !run.listened) set_due(record.id, turn.now + options_.start_within);
   run.listened = run.listened || listened;
+  if (listened) run.unfit_attempts = 0;
   if (all([](const Process& p) {
         return (p.phase == ProcessPhase::listening || p.phase == ProcessPhase::running) &&
                p.address.port != 0;
@@ -230,6 +232,7 @@ void Scheduler::explain_by_loss(Turn& turn, const std::string& worker, const Fai
     record.exceptions[0] = failure;
     record.exceptions[0].attempt = attempt;
     run.telling = failure_rank(failure);
+    run.faulty = false;
     changed(turn, record);
     set_due(job, SteadyTime::max());
     start_soon(job);

@@ -130,7 +130,8 @@ std::vector<WorkerView> Scheduler::workers() const {
   views.reserve(workers_.size());
   for (const auto& [id, worker] : workers_) {
     const auto load = loads_.find(id);
-    views.push_back({id, worker.host, worker.slots, load == loads_.end() ? 0 : load->second.used});
+    views.push_back({id, worker.host, worker.slots, load == loads_.end() ? 0 : load->second.used,
+                     worker.build});
   }
   return views;
 }

@@ -18,6 +18,11 @@ class SchedulerFailure : public ::testing::Test {
     play.submit("j-1", spec);
     play.run();
   }
+  /// Wherever it is.
+  Lines fail_master() {
+    const std::string worker = play.record().processes.at(0).worker;
+    return play.report(worker, play.ended(0, "out of memory"));
+  }
   Play play;
 };
 
@@ -134,7 +139,7 @@ TEST_F(SchedulerFailure, PausesDoubleUpToTheLongest) {
   begin("100");
   Lines pauses;
   for (int i = 0; i < 11; ++i) {
-    play.report("a", play.ended(0, "out of memory"));
+    fail_master();
     pauses.push_back(std::to_string(play.idle().count()));
     play.wait(play.idle());
   }
@@ -149,11 +154,11 @@ TEST_F(SchedulerFailure, GivesUpAfterMaxRestarts) {
            {"", 10}, {"0", 0}, {"3", 3}, {"many", 10}, {"-1", 10}}) {
     begin(option);
     for (std::uint32_t i = 0; i < restarts; ++i) {
-      play.report("a", play.ended(0, "out of memory"));
+      fail_master();
       ASSERT_EQ(play.record().state, JobState::restarting) << option << " " << i;
       play.wait(30s);
     }
-    play.report("a", play.ended(0, "out of memory"));
+    fail_master();
     EXPECT_EQ(play.record().state, JobState::failed) << option;
     EXPECT_THAT(play.record().exceptions.at(0).message, HasSubstr("out of memory Given up"))
         << option;
@@ -204,6 +209,103 @@ TEST_F(SchedulerFailure, AnAttemptThatDoesNotListenInTimeHasFailed) {
   EXPECT_THAT(slow.record().exceptions.at(0).message, HasSubstr("not listening in time"));
   EXPECT_THAT(slow.record().exceptions.at(0).message, HasSubstr("on b."));
   EXPECT_THAT(play.wait(1h), IsEmpty()) << "one that runs has all the time";
+}
+
+// ---- hosts on which a job fails
+
+TEST_F(SchedulerFailure, TheWorkerOnWhichItFailedIsAvoidedWhenThereIsRoomElsewhere) {
+  play.join("c", 4);
+  play.report("b", play.ended(1, "cannot open /dev/shm"));
+  EXPECT_THAT(play.wait(100ms),
+              ElementsAre("save j-1 starting 2 [c:3 a:1]", "start c j-1/2/0", "start a j-1/2/1"));
+}
+
+TEST_F(SchedulerFailure, AfterThreeFailuresInARowItIsAvoidedInAnyCase) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(play.record().processes.size(), 2u) << i;
+    play.report("b", play.ended(1, "cannot open /dev/shm"));
+    play.wait(play.idle());
+  }
+  EXPECT_THAT(text_of(play.record()), "j-1 starting 4 [a:4]");
+}
+
+TEST_F(SchedulerFailure, WhoMissesAPeerIsNotToBlame) {
+  play.join("c", 4);
+  play.report("a", play.ended(0, kGone));
+  play.wait(100ms);
+  EXPECT_THAT(text_of(play.record()), "j-1 starting 2 [c:2 a:1 b:1]");
+}
+
+TEST_F(SchedulerFailure, TheStateOfBeforeIsPreferredOnlyAfterALoss) {
+  Play two;
+  two.join("b", 1);
+  two.submit("j-1", 1);
+  two.run();
+  two.join("a", 1);
+  two.join("c", 1);
+  two.report("b", two.ended(0, "out of memory"));
+  two.wait(100ms);
+  EXPECT_THAT(text_of(two.record()), "j-1 starting 2 [a:1]");
+}
+
+TEST_F(SchedulerFailure, AWorkerThatCannotLoadTheLibraryIsLeftOut) {
+  Play mixed;
+  mixed.join("a", 2, {}, "old");
+  mixed.join("b", 2, {}, "old");
+  mixed.join("c", 2, {}, "new");
+  mixed.submit("j-1", 1);
+  ProcessReport other = mixed.at(ProcessPhase::ended, 0);
+  other.failure = Error{ErrorCode::incompatible, "the library is of another build", false};
+  EXPECT_THAT(mixed.report("a", other), ElementsAre("save j-1 restarting 1 []", "kill a j-1/1"));
+  EXPECT_EQ(mixed.record().failures, 0u) << "it is not the job's fault";
+  EXPECT_THAT(mixed.wait(100ms), ElementsAre("save j-1 starting 2 [c:1]", "start c j-1/2/0"))
+      << "and b is of the build that a is of";
+  mixed.run();
+  mixed.report("c", mixed.ended(0, "out of memory"));
+  mixed.lose("c");
+  mixed.wait(100ms);
+  EXPECT_THAT(text_of(mixed.record()), "j-1 starting 3 [b:1]") << "a cannot, b might";
+  other.id.attempt = 3;
+  EXPECT_THAT(mixed.report("b", other), ElementsAre("save j-1 failed 3 []", "kill b j-1/3"))
+      << "nobody else is left";
+}
+
+TEST_F(SchedulerFailure, ALibraryThatNobodyCanLoadIsTriedFiveTimesMore) {
+  Play many;
+  for (char c = 'a'; c <= 'z'; ++c) many.join(std::string(1, c), 1);
+  many.submit("j-1", 1);
+  while (!is_over(many.record().state)) {
+    ProcessReport other = many.at(ProcessPhase::ended, 0);
+    other.failure = Error{ErrorCode::incompatible, "a library is missing", false};
+    many.report(many.record().processes.at(0).worker, other);
+    many.wait(100ms);
+  }
+  EXPECT_EQ(many.record().state, JobState::failed);
+  EXPECT_EQ(many.record().attempt, 6u);
+}
+
+TEST_F(SchedulerFailure, AllThatCannotLoadTheLibraryCountAtOnce) {
+  Play two;
+  two.join("a");
+  two.join("b");
+  two.submit();
+  ProcessReport first = two.at(ProcessPhase::ended, 0), second = two.at(ProcessPhase::ended, 1);
+  first.failure = second.failure = Error{ErrorCode::incompatible, "of another build", false};
+  EXPECT_THAT(two.report("a", first),
+              ElementsAre("save j-1 restarting 1 []", "kill a j-1/1", "kill b j-1/1"));
+  EXPECT_THAT(two.report("b", second), ElementsAre("save j-1 failed 1 []"));
+}
+
+TEST_F(SchedulerFailure, WhatDoesNotFitOnceAllListenCannotHeal) {
+  Play restores;
+  restores.join("a");
+  restores.join("b");
+  restores.submit("j-1", 1);
+  restores.all(ProcessPhase::listening);
+  ProcessReport other = restores.at(ProcessPhase::ended, 0);
+  other.failure = Error{ErrorCode::incompatible, "the state has another schema", false};
+  restores.report("a", other);
+  EXPECT_EQ(restores.record().state, JobState::failed);
 }
 
 // To recover the transactions of a broker may take more than a minute, to copy state ten.

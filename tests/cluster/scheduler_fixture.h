@@ -70,9 +70,9 @@ class Play {
   }
 
   Lines join(const std::string& worker, std::uint32_t slots = 2,
-             std::vector<ProcessReport> processes = {}) {
+             std::vector<ProcessReport> processes = {}, const std::string& build = "") {
     return take(
-        scheduler->worker_joined({worker, "host-" + worker, slots, "", processes}, now, wall));
+        scheduler->worker_joined({worker, "host-" + worker, slots, build, processes}, now, wall));
   }
   Lines lose(const std::string& worker) {
     return take(scheduler->worker_lost(worker, "Its connection is closed.", now, wall));

@@ -1,5 +1,8 @@
 #include "tests/cluster/sim_rules.h"
 
+#include "tests/cluster/sim_coordinator.h"
+#include "tests/cluster/sim_worker.h"
+
 namespace weir::cluster::sim {
 namespace {
 
@@ -90,12 +93,16 @@ void Rules::ordered(const Scheduler& scheduler, const Scheduler::Orders& orders)
   if (begun == nullptr) return;
   std::map<std::string, WorkerView> workers;
   for (WorkerView& each : scheduler.workers()) workers[each.id] = each;
+  // Some workers are avoided on purpose: where the job failed, or could not load its library.
+  const auto& failed = begun->exceptions;
+  const bool unfit = begun->spec.settings.contains(kPoison);
   std::uint32_t slots = 0;
   for (const ProcessPlace& place : begun->processes) {
     slots += place.slots;
     const auto from = workers.find(place.worker);
     if (from == workers.end()) return loop_.problem(last + " is placed on a worker that is gone");
     for (const auto& [id, to] : workers) {
+      if (unfit || (!failed.empty() && failed[0].worker == id)) continue;
       if (id != place.worker && std::uint64_t{from->second.used} * to.slots >
                                     (std::uint64_t{to.used} + 1) * from->second.slots) {
         loop_.problem(last + " crowds " + place.worker + " while " + id + " has room");
