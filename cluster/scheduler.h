@@ -59,7 +59,7 @@
 namespace weir::cluster {
 
 struct SchedulerOptions {
-  std::chrono::milliseconds adopt_for{3000};  ///< how long a new leader waits for workers
+  std::chrono::milliseconds adopt_for{6000};  ///< how long a new leader waits for workers
   /// An attempt has failed whose processes do not all listen by then; they load the library first.
   std::chrono::milliseconds listen_within{60000};
   /// Nor all run by then, from when they all listened: state is copied, transactions are recovered.

@@ -129,13 +129,13 @@ void LeaderLink::loop() {
     const net::Hello mine{"", "", 0, 0, options_.token};
     auto link =
         network_.connect(address.host, address.port, link_options(), mine, options_.timeout);
-    bool welcome = false;
+    bool again = false;
     if (link.ok()) {
-      welcome = serve(std::move(*link), where);
+      again = serve(std::move(*link), where);
     } else {
       say_once(where, link.error().message);
     }
-    if (!welcome) ++turn;  // who led may still do so
+    if (!again) ++turn;
     const SteadyTime until = now() + options_.pause;
     while (!stopping_ && now() < until) network_.wait(until - now());
   }
@@ -143,6 +143,7 @@ void LeaderLink::loop() {
 
 bool LeaderLink::serve(std::unique_ptr<net::Link> link, const std::string& where) {
   lost_.reset();
+  silent_ = false;
   terms_.reset();
   heard_ = now();
   link->start([this](const Error& why) { lost_ = why.message; },
@@ -169,13 +170,14 @@ bool LeaderLink::serve(std::unique_ptr<net::Link> link, const std::string& where
   } else {
     say_once(where, *lost_);
   }
-  return greeted;
+  return greeted && !silent_;
 }
 
 /// Sleeps until a message comes or a heartbeat is due, from either side.
 void LeaderLink::keep_alive() {
   const auto timeout = terms_ ? std::chrono::milliseconds(terms_->timeout_ms) : options_.timeout;
   if (now() - heard_ > timeout) {
+    silent_ = true;
     lost_ = "it has been silent for " + std::to_string(timeout.count()) + " ms";
     return;
   }

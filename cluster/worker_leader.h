@@ -62,7 +62,8 @@ class LeaderLink {
 
  private:
   void loop();
-  /// True when a leader welcomed us before the connection was lost.
+  /// True when who leads there may be asked again first: it welcomed us, and then the connection
+  /// broke. A leader that is silent would keep us waiting.
   bool serve(std::unique_ptr<net::Link> link, const std::string& where);
   void open(std::unique_ptr<net::Link> link);
   void keep_alive();
@@ -84,6 +85,7 @@ class LeaderLink {
   // The thread's.
   std::uint64_t epoch_ = 0;           // the highest that was seen
   std::optional<std::string> lost_;   // why this connection is over
+  bool silent_ = false;               // it is over since nothing was heard
   std::optional<Welcome> terms_;      // of this connection, once we are welcome
   SteadyTime heard_{}, next_beat_{};  // on this connection
   std::map<std::string, std::string> said_;

@@ -47,6 +47,7 @@ class FakeCoordinator {
     welcome_ = welcome;
   }
   int refused() const { return refused_; }
+  int registered() const { return registered_; }
 
   void send(const Message& message) {
     const std::lock_guard lock(mutex_);
@@ -103,7 +104,10 @@ class FakeCoordinator {
     auto message = decode(bytes);
     WEIR_CHECK(message.ok(), "a worker sends messages");
     const std::lock_guard lock(mutex_);
-    if (std::holds_alternative<Register>(*message)) from.send(encode(welcome_));
+    if (std::holds_alternative<Register>(*message)) {
+      ++registered_;
+      from.send(encode(welcome_));
+    }
     inbox_.push_back(std::move(*message));
     changed_.notify_all();
   }
@@ -111,7 +115,7 @@ class FakeCoordinator {
   net::Network network_{net::Network::Drive::by_caller};
   std::uint16_t port_ = 0;
   std::atomic<bool> ending_{false};
-  std::atomic<int> refused_{0};
+  std::atomic<int> refused_{0}, registered_{0};
   std::mutex mutex_;
   std::condition_variable changed_;
   Welcome welcome_;

@@ -20,8 +20,8 @@ TEST_F(SchedulerAdopt, WhatRunsGoesOnUntouched) {
   play.run();
   const auto master = play.at(running, 0), other = play.at(running, 1);
   play.change_leader();
-  EXPECT_EQ(play.idle(), 3s);
-  EXPECT_THAT(play.wait(2999ms), IsEmpty());
+  EXPECT_EQ(play.idle(), 6s);
+  EXPECT_THAT(play.wait(5999ms), IsEmpty());
   EXPECT_THAT(play.join("a", 2, {master}), IsEmpty());
   EXPECT_THAT(play.join("b", 2, {other}), IsEmpty());
   EXPECT_EQ(play.scheduler->next_deadline(), SteadyTime::max());
@@ -74,7 +74,7 @@ TEST_F(SchedulerAdopt, AWorkerThatDoesNotComeBackIsLost) {
   play.change_leader();
   play.join("a", 2, {master});
   play.join("c");
-  EXPECT_THAT(play.wait(2999ms), IsEmpty());
+  EXPECT_THAT(play.wait(5999ms), IsEmpty());
   EXPECT_THAT(play.wait(1ms), ElementsAre("save j-1 starting 2 [a:2 c:2]", "kill a j-1/1",
                                           "start a j-1/2/0", "start c j-1/2/1"));
   EXPECT_EQ(play.record().failures, 0u);
@@ -132,7 +132,7 @@ TEST_F(SchedulerAdopt, WaitingAndRestartingJobsGoOnOnceWorkersHadTheTimeToCome) 
   EXPECT_THAT(play.wait(1s), IsEmpty());
   EXPECT_THAT(play.join("b"), IsEmpty());
   EXPECT_THAT(play.submit("j-3", 2), ElementsAre("save j-3 waiting 0 []"));
-  EXPECT_THAT(play.wait(1s), IsEmpty());
+  EXPECT_THAT(play.wait(4s), IsEmpty());
   EXPECT_THAT(play.wait(1s),
               ElementsAre("save j-1 starting 2 [a:2 b:2]", "start a j-1/2/0", "start b j-1/2/1",
                           "save j-2 starting 1 [a:1 b:1]", "start a j-2/1/0", "start b j-2/1/1",
@@ -167,7 +167,7 @@ TEST_F(SchedulerAdopt, APauseOfAJobThatStopsSurvivesTheLeader) {
   ASSERT_EQ(play.saved.at("j-1").state, JobState::stopping);
   play.change_leader();
   play.join("a");
-  EXPECT_THAT(play.wait(3s), ElementsAre("save j-1 stopping 2 [a:4]", "start a j-1/2/0"));
+  EXPECT_THAT(play.wait(6s), ElementsAre("save j-1 stopping 2 [a:4]", "start a j-1/2/0"));
 }
 
 // ---- a worker that connects anew to the same leader, before its old connection was missed

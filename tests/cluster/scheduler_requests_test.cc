@@ -202,7 +202,7 @@ TEST_F(SchedulerRequests, TheWordThatAChangeWaitedForCountsOnce) {
   EXPECT_THAT(play.join("a", 2, {word}), ElementsAre("save j-1 waiting 1 []", "kill a j-1/1"));
   play.change_leader();
   EXPECT_THAT(play.join("a", 2, {word}), IsEmpty());
-  EXPECT_THAT(play.wait(3s), ElementsAre("save j-1 starting 2 [a:2]", "start a j-1/2/0"));
+  EXPECT_THAT(play.wait(6s), ElementsAre("save j-1 starting 2 [a:2]", "start a j-1/2/0"));
 }
 
 TEST_F(SchedulerRequests, ChangeTakesUpTheCheckpointThatWasAskedForWhereverItBegan) {

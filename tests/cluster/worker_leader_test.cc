@@ -98,6 +98,17 @@ TEST_F(WorkerLeaderTest, BeatsAndGivesUpALeaderThatIsSilent) {
   EXPECT_TRUE(coordinator_->next<Register>());
 }
 
+// The address of a host that is gone would cost a second, of those in which a new leader waits.
+TEST_F(WorkerLeaderTest, AfterASilenceItBeginsWithTheNextCoordinator) {
+  coordinator_->set_welcome({7, 20, 200});  // and not a word more
+  FakeCoordinator next(Welcome{8, 20, kLong});
+  WorkerOptions given = options();
+  given.coordinators.push_back(next.address());
+  start_worker(std::move(given));
+  EXPECT_TRUE(next.next<Register>());
+  EXPECT_EQ(coordinator_->registered(), 1);
+}
+
 TEST_F(WorkerLeaderTest, CutOffFromAllLeadersItEndsItsProcesses) {
   WorkerOptions given = options();
   given.isolation = 2s;
