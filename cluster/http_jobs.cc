@@ -204,6 +204,12 @@ void HttpApi::act(const HttpCall& call, const std::string& text, const std::stri
                                                 const Reply& to) {
              if (kind == "cancel") return leader.cancel(id, changed(leader, id, 200, to));
              if (kind == "stop") return leader.stop(id, changed(leader, id, 202, to));
+             const json::value* stop = request.if_contains("stop");
+             if (kind == "savepoint" && stop->is_bool() && stop->get_bool()) {
+               return leader.savepoint_and_stop(
+                   id, json::serialize(request),
+                   [to](const Result<std::string>& answer) { pass_on(answer, to); });
+             }
              const bool quick = kind == "status" || kind == "graph";
              leader.ask_master(
                  id, json::serialize(request),

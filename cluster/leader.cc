@@ -139,9 +139,14 @@ void ClusterLeader::written(Status status) {
   if (over_) return;
   if (status.ok()) {
     failing_since_.reset();
-    const bool saved = std::holds_alternative<Save>(steps_.front().what);
+    const Step step = std::move(steps_.front());
     steps_.pop_front();
-    if (saved) forget_old_jobs();
+    if (const auto* erased = std::get_if<Erase>(&step.what)) {
+      forgotten_.erase(erased->job);
+      scheduler_.forget(erased->job);
+    } else {
+      forget_old_jobs();
+    }
     return run();
   }
   if (status.error().code == ErrorCode::not_found) return end(status.error().message);
@@ -220,6 +225,26 @@ void ClusterLeader::ask_master(const std::string& job, std::string json,
                               (record != nullptr ? to_string(record->state) : "unknown")});
   }
   ask(master->first, master->second, std::move(json), timeout, std::move(answered));
+}
+
+void ClusterLeader::savepoint_and_stop(const std::string& job, std::string json,
+                                       Answered answered) {
+  const auto then = [this, job, json = std::move(json), answered](const Status& saved) mutable {
+    if (!saved.ok()) return answered(saved.error());
+    const JobRecord* record = this->job(job);
+    const std::uint64_t attempt = record == nullptr ? 0 : record->attempt;
+    ask_master(job, std::move(json), std::nullopt,
+               [this, job, attempt, answered](const Result<std::string>& answer) {
+                 const JobRecord* now_is = over_ ? nullptr : this->job(job);
+                 // A worker that is gone has refused nothing: another attempt is asked to stop.
+                 const bool refused = !answer.ok() && !answer.error().retryable;
+                 if (refused && now_is != nullptr && now_is->attempt == attempt) {
+                   carry_out(scheduler_.savepoint_refused(job, now(), wall()));
+                 }
+                 answered(answer);
+               });
+  };
+  request(scheduler_.stop_by_savepoint(job, now(), wall()), then);
 }
 
 void ClusterLeader::ask_process(const std::string& job, std::uint32_t process, std::string json,

@@ -91,6 +91,10 @@ class ClusterLeader {
   /// not answer in time; what the job answers.
   void ask_master(const std::string& job, std::string json,
                   std::optional<std::chrono::milliseconds> timeout, Answered answered);
+  /// Asks a job's master for a savepoint with which the job ends; `json` is that request. That the
+  /// job is to stop is saved before, so that it does not go on by itself when the attempt fails in
+  /// between. When the master refuses, it goes on. Errors: as of ask_master.
+  void savepoint_and_stop(const std::string& job, std::string json, Answered answered);
   /// Asks the worker of one process of a job's newest attempt, be the process gone.
   void ask_process(const std::string& job, std::uint32_t process, std::string json,
                    std::chrono::milliseconds timeout, Answered answered);

@@ -109,6 +109,13 @@ class Scheduler {
   /// is over starts anew from its newest checkpoint, or, without one, from where it was to begin.
   /// Between two attempts the change takes effect at once.
   Result<Orders> change(const std::string& job, JobSpec spec, SteadyTime now, EventTime wall);
+  /// Before the master is asked for a savepoint that ends the job: the job is to stop, also when
+  /// the attempt ends before it does.
+  Result<Orders> stop_by_savepoint(const std::string& job, SteadyTime now, EventTime wall);
+  /// The master has refused that: the job goes on, unless another stop or change came meanwhile.
+  Orders savepoint_refused(const std::string& job, SteadyTime now, EventTime wall);
+  /// Drops what is known of a job that is over, once its record is gone; of others nothing.
+  void forget(const std::string& job);
 
   // ---- looking
   const std::map<std::string, JobRecord>& jobs() const;
@@ -133,6 +140,7 @@ class Scheduler {
     bool adopting = false;           ///< it was started by another leader
     bool listened = false;           ///< all processes of the last attempt did
     bool asked = false;              ///< its master has been asked for a last checkpoint
+    bool by_savepoint = false;       ///< by a user, with a savepoint, which it may refuse
     SteadyTime due = SteadyTime::max();
     std::uint64_t highest_attempt = 0;  ///< that anybody reported
     // Of the last attempt that failed.

@@ -119,7 +119,7 @@ void Scheduler::begin_attempt(Turn& turn, JobRecord& record) {
   record.attempt = std::max(record.attempt, run.highest_attempt) + 1;
   if (record.state != JobState::stopping) record.state = JobState::starting;
   run.processes.assign(record.processes.size(), {});
-  run.adopting = run.asked = run.listened = false;
+  run.adopting = run.asked = run.by_savepoint = run.listened = false;
   run.before.clear();
   load(record);
   set_due(record.id, turn.now + options_.listen_within);
@@ -148,7 +148,7 @@ void Scheduler::release(Turn& turn, JobRecord& record) {
   }
   record.processes.clear();
   run.processes.clear();
-  run.adopting = run.asked = false;
+  run.adopting = run.asked = run.by_savepoint = false;
   changed(turn, record);
 }
 

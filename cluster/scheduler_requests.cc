@@ -95,6 +95,7 @@ Result<Scheduler::Orders> Scheduler::stop(const std::string& job, SteadyTime now
     end(turn, *record, JobState::stopped);
     return finish(turn);
   }
+  runs_.at(job).by_savepoint = false;
   record->state = JobState::stopping;
   record->then = JobState::stopped;
   record->next.clear();
@@ -113,12 +114,59 @@ Result<Scheduler::Orders> Scheduler::change(const std::string& job, JobSpec spec
     go_on_with(turn, *record, std::move(spec));
     return finish(turn);
   }
+  runs_.at(job).by_savepoint = false;
   record->state = JobState::stopping;
   record->then = JobState::waiting;
   record->next.assign(1, std::move(spec));
   changed(turn, *record);
   advance(turn, *record);
   return finish(turn);
+}
+
+Result<Scheduler::Orders> Scheduler::stop_by_savepoint(const std::string& job, SteadyTime now,
+                                                       EventTime wall) {
+  WEIR_ASSIGN(JobRecord * record, to_change(job));
+  if (is_over(record->state)) return is_over_already(*record);
+  if (!master_of(job)) {
+    return Error{ErrorCode::not_found, "Job " + job + " does not run now; it is " +
+                                           to_string(record->state) + ". Try again once it runs."};
+  }
+  Turn turn{now, wall};
+  Run& run = runs_.at(job);
+  run.by_savepoint = record->state != JobState::stopping;
+  run.asked = true;
+  record->state = JobState::stopping;
+  record->then = JobState::stopped;
+  record->next.clear();
+  changed(turn, *record);
+  return finish(turn);
+}
+
+Scheduler::Orders Scheduler::savepoint_refused(const std::string& job, SteadyTime now,
+                                               EventTime wall) {
+  const auto found = records_.find(job);
+  if (found == records_.end() || found->second.state != JobState::stopping) return {};
+  JobRecord& record = found->second;
+  Run& run = runs_.at(job);
+  if (record.processes.empty() || !run.asked) return {};  // another attempt is asked to stop
+  Turn turn{now, wall};
+  run.asked = false;
+  if (std::exchange(run.by_savepoint, false)) {
+    record.state = JobState::running;
+    changed(turn, record);
+  } else {
+    advance(turn, record);
+  }
+  return finish(turn);
+}
+
+void Scheduler::forget(const std::string& job) {
+  const auto found = records_.find(job);
+  if (found == records_.end() || !is_over(found->second.state)) return;
+  set_due(job, SteadyTime::max());
+  ready_.erase(job);
+  runs_.erase(job);
+  records_.erase(found);
 }
 
 // ---- looking ----------------------------------------------------------------------------------

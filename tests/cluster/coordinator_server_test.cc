@@ -313,6 +313,39 @@ TEST_F(CoordinatorTest, RequestsOfAWorkerThatGoesAwayFail) {
   EXPECT_EQ(state_of(*server, job), "waiting");
 }
 
+TEST_F(CoordinatorTest, AJobThatIsToEndWithASavepointDoesNotGoOnByItself) {
+  const auto server = start();
+  wait_until_leads(*server);
+  const std::string job = submit(*server, "words");
+  StubWorker worker("one.1");
+  ASSERT_TRUE(worker.join(server->standing().self.workers).ok());
+  const auto order = worker.next<Start>();
+  ASSERT_TRUE(order);
+  ProcessReport report = run(worker, *order);
+  ASSERT_TRUE(eventually([&] {
+    return ask(*server, "/jobs").at("jobs").at(0).at("state") == json::value("running");
+  }));
+  const std::string path = "/api/v1/jobs/words/savepoint", body = R"({"to":"/x","stop":true})";
+  std::thread refusing([&] {
+    const auto question = worker.next<Ask>();
+    if (!question) return;
+    worker.say(Answer{question->request, "",
+                      Error{ErrorCode::invalid_argument, "The folder is not empty", false}});
+  });
+  EXPECT_EQ(call(*server, "POST", path, body).first, 400u);
+  refusing.join();
+  const auto listed = [&] { return ask(*server, "/jobs").at("jobs").at(0).at("state"); };
+  EXPECT_EQ(listed(), json::value("running"));
+  std::thread leaving([&] {
+    EXPECT_TRUE(worker.next<Ask>());
+    EXPECT_EQ(listed(), json::value("stopping"));
+    worker.leave();
+  });
+  EXPECT_EQ(call(*server, "POST", path, body).first, 503u);
+  leaving.join();
+  EXPECT_EQ(listed(), json::value("stopping"));
+}
+
 TEST_F(CoordinatorTest, ASilentWorkerIsLost) {
   const auto server = start();
   wait_until_leads(*server);

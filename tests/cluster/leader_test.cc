@@ -86,5 +86,19 @@ TEST_F(LeaderTest, ARecordThatTheRegistryNeverTakesCostsOnlyItself) {
   there([&] { EXPECT_EQ(leader_->over(), std::nullopt); });
 }
 
+TEST_F(LeaderTest, JobsThatAreOverAreForgottenBeyondTheNewest) {
+  LeaderOptions options;
+  options.keep_jobs = 2;
+  lead({}, options);
+  for (int i = 0; i < 5; ++i) {
+    const std::string id = "j-" + std::to_string(i);
+    ASSERT_TRUE(submit(id).ok());
+    ASSERT_TRUE(cancel(id).ok());
+  }
+  ASSERT_TRUE(submit("j-last").ok());  // behind all that was to be erased
+  EXPECT_EQ(kept(), 3u);
+  EXPECT_TRUE(submit("j-0").ok()) << "nothing is left of it, in memory either";
+}
+
 }  // namespace
 }  // namespace weir::cluster

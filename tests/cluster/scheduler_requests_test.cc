@@ -228,6 +228,52 @@ TEST_F(SchedulerRequests, TheLastOfStopAndChangeCounts) {
   EXPECT_EQ(play.record().spec.parallelism, 4u);
 }
 
+TEST_F(SchedulerRequests, ASavepointThatEndsTheJobIsAStop) {
+  const auto ask = [&] {
+    Lines lines;
+    for (const Order& each :
+         play.scheduler->stop_by_savepoint("j-1", play.now, play.wall).value()) {
+      lines.push_back(text_of(each));
+    }
+    return lines;
+  };
+  EXPECT_FALSE(play.scheduler->stop_by_savepoint("j-1", play.now, play.wall).ok()) << "it starts";
+  play.run();
+  EXPECT_THAT(ask(), ElementsAre("save j-1 stopping 1 [a:2 b:2]"));
+  const auto refused = play.scheduler->savepoint_refused("j-1", play.now, play.wall);
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(text_of(refused[0]), "save j-1 running 1 [a:2 b:2]");
+  ask();
+  fail();
+  EXPECT_THAT(play.wait(100ms),
+              ElementsAre("save j-1 stopping 2 [a:2 b:2]", "start a j-1/2/0", "start b j-1/2/1"))
+      << "it does not go on by itself";
+  play.all(listening);
+  EXPECT_THAT(play.all(running), ElementsAre(kAskedAgain));
+  EXPECT_THAT(play.report("a", play.word(JobState::stopped)),
+              ElementsAre("save j-1 stopped 2 []", "kill a j-1/2", "kill b j-1/2"));
+}
+
+TEST_F(SchedulerRequests, AStopBesideASavepointThatIsRefusedCounts) {
+  play.run();
+  ASSERT_TRUE(play.scheduler->stop_by_savepoint("j-1", play.now, play.wall).ok());
+  EXPECT_THAT(play.stop(), ElementsAre("save j-1 stopping 1 [a:2 b:2]"));
+  const auto refused = play.scheduler->savepoint_refused("j-1", play.now, play.wall);
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(text_of(refused[0]), kAsked);
+}
+
+TEST_F(SchedulerRequests, OnlyJobsThatAreOverAreForgotten) {
+  play.scheduler->forget("j-1");
+  EXPECT_EQ(play.scheduler->jobs().size(), 1u);
+  play.cancel();
+  play.scheduler->forget("j-1");
+  EXPECT_TRUE(play.scheduler->jobs().empty());
+  EXPECT_THAT(play.wait(1h), IsEmpty());
+  EXPECT_THAT(play.submit(),
+              ElementsAre("save j-1 starting 1 [a:2 b:2]", "start a j-1/1/0", "start b j-1/1/1"));
+}
+
 TEST_F(SchedulerRequests, AnUnaskedStopIsAStop) {
   play.run();
   EXPECT_THAT(play.report("a", play.word(JobState::stopped)),
