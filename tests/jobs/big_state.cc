@@ -39,7 +39,7 @@ class Reader final : public weir::SplitReader<Event> {
     while (!out.full() && (next_ < keys_ || paced_ < due)) {
       const std::uint64_t i = next_++;
       if (i >= keys_) ++paced_;
-      out.push({i * 2654435761 % keys_, static_cast<std::int64_t>(i & 255)}, 0);
+      out.push(Event{i * 2654435761 % keys_, static_cast<std::int64_t>(i & 255)}, std::int64_t{0});
     }
     return out.empty() ? weir::ReadStatus::empty : weir::ReadStatus::more;
   }
@@ -105,4 +105,4 @@ void big_state(weir::Job& job) {
 }
 
 }  // namespace
-WEIR_JOB(big_state)
+WEIR_JOB(big_state);
