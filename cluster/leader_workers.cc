@@ -36,7 +36,7 @@ void ClusterLeader::arrived(std::shared_ptr<net::Link> link, const std::string& 
   auto unread = std::make_shared<std::atomic<int>>(0);
   sessions_[number] = {link, peer, "", "", now(), unread};
   // The link's callbacks run on the network thread, and only as long as the link lives.
-  const auto post = [this, control = &seams_.control,
+  const auto post = [control = &seams_.control,
                      alive = std::weak_ptr<int>(alive_)](std::function<void()> work) {
     control->post([alive, work = std::move(work)] {
       if (alive.lock()) work();
