@@ -15,6 +15,7 @@ def big_state(millions, rate):
     settings = {"keys": str(int(millions * 1e6)), "splits": "2"}
     case = weirtest.Case("big_state", [], [], settings, input="none")
     case.settings["rate"] = str(rate)
+    del case.settings["input"]  # it reads nothing
     return case
 
 

@@ -276,7 +276,8 @@ class Cluster:
     def submit(self, case, run, parallelism, rate=None, interval="50ms", options=()):
         """Submits a case with the command; returns the job's id."""
         settings = dict(case.settings, output=run.output)
-        settings["input"] = os.path.abspath(settings["input"])
+        if "input" in settings:
+            settings["input"] = os.path.abspath(settings["input"])
         if rate:
             settings["rate"] = rate
         command = ["weir", "submit", case.library, "--cluster", ",".join(self.http)]
