@@ -50,7 +50,7 @@ JobState state_of(RunResult::Outcome outcome) {
 /// begins where it was told to until an attempt of it has made a checkpoint; then `options` are
 /// changed to begin from the newest, whether or not the leader has heard of that one.
 Result<CheckpointId> newest_before(const std::string& job, RunOptions& options) {
-  const auto storage = make_posix_storage();
+  const auto storage = make_storage();
   WEIR_ASSIGN(const auto store, CheckpointStore::open(*storage, options.state_dir));
   const auto checkpoints = store->list();
   const CheckpointId newest = checkpoints.empty() ? 0 : checkpoints.back().id;
