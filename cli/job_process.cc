@@ -2,6 +2,7 @@
 #include <boost/json/serialize.hpp>
 #include <cstdlib>
 
+#include "cli/cluster_options.h"
 #include "cli/commands.h"
 #include "cli/control_socket.h"
 #include "cli/crash.h"
@@ -29,17 +30,6 @@ Result<ProcessId> parse_id(const std::string& text) {
     }
   }
   return Error{ErrorCode::invalid_argument, "--id is not JOB/ATTEMPT/PROCESS: " + text};
-}
-
-Result<Address> parse_address(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  char* end = nullptr;
-  const unsigned long port =
-      colon == std::string::npos ? 0 : std::strtoul(text.c_str() + colon + 1, &end, 10);
-  if (port == 0 || port > 65535 || *end != '\0') {
-    return Error{ErrorCode::invalid_argument, "--worker is not HOST:PORT: " + text};
-  }
-  return Address{text.substr(0, colon), static_cast<std::uint16_t>(port)};
 }
 
 /// The options of a submitted job are those of `weir run`.
@@ -88,7 +78,7 @@ Result<int> run(const Args& args) {
   install_crash_handler();
   const char* token = std::getenv("WEIR_PROCESS_TOKEN");
   JobProcessOptions options;
-  WEIR_ASSIGN(options.worker, parse_address(args.text("worker")));
+  WEIR_ASSIGN(options.worker, parse_address("worker", args.text("worker")));
   WEIR_ASSIGN(options.id, parse_id(args.text("id")));
   options.token = token != nullptr ? token : "";
   options.load = [](const Assignment& assignment) {

@@ -15,23 +15,13 @@
 #include "weir/base/clock.h"
 #include "weir/base/path.h"
 #include "weir/base/storage.h"
+#include "weir/cluster/job_options.h"
 
 namespace weir::cli {
 namespace {
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
-
-/// Options of `weir run` that go with the job as they are.
-constexpr const char* kPassedOn[] = {"threads",
-                                     "checkpoint-interval",
-                                     "checkpoint-timeout",
-                                     "memory",
-                                     "keep",
-                                     "max-dead-letters",
-                                     "max-dead-letter-share",
-                                     "max-restarts",
-                                     "allow-dropped-state"};
 
 /// Where a savepoint lies, as the hosts of the cluster see it too; other words as they are.
 std::string from_text(const std::string& from) {
@@ -204,7 +194,7 @@ Status upload_library(ClusterClient& client, const JobLibrary& library) {
 
 std::map<std::string, std::string> job_options(const Args& args) {
   std::map<std::string, std::string> options;
-  for (const char* name : kPassedOn) {
+  for (const char* name : cluster::kJobOptions) {
     if (const std::string* value = args.value(name)) options[name] = *value;
   }
   return options;

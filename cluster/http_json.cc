@@ -8,22 +8,12 @@
 #include <optional>
 
 #include "weir/base/utf8.h"
+#include "weir/cluster/job_options.h"
 
 namespace weir::cluster {
 namespace {
 
 namespace json = boost::json;
-
-/// Of `weir run`; the others are fields of their own, or make no sense in a cluster.
-constexpr const char* kOptions[] = {"threads",
-                                    "checkpoint-interval",
-                                    "checkpoint-timeout",
-                                    "memory",
-                                    "keep",
-                                    "max-dead-letters",
-                                    "max-dead-letter-share",
-                                    "max-restarts",
-                                    "allow-dropped-state"};
 
 Error wrong(const std::string& what) { return {ErrorCode::invalid_argument, what}; }
 
@@ -64,7 +54,8 @@ Status read_field(const std::string& name, const json::value& value, JobSpec& sp
   if (name == "options") {
     WEIR_TRY(read_map(value, name, spec.options));
     for (const auto& [option, text] : spec.options) {
-      if (std::find(std::begin(kOptions), std::end(kOptions), option) == std::end(kOptions)) {
+      if (std::find(std::begin(kJobOptions), std::end(kJobOptions), option) ==
+          std::end(kJobOptions)) {
         return wrong("There is no option '" + option + "' for jobs of a cluster");
       }
     }
