@@ -164,25 +164,20 @@ void CoordinatorServer::Impl::loaded(std::uint64_t epoch,
     load_again = clock->steady_now() + std::chrono::milliseconds(200);
     return;
   }
-  std::vector<JobRecord> records;
-  for (const auto& [key, text] : *texts) {
-    auto record = parse_record(text, key);
-    if (record.ok()) {
-      records.push_back(*std::move(record));
-    } else {  // it stays as it is, for people to look at
-      log_error("coordinator", "a job is left alone: " + record.error().message);
-    }
+  RecordSet known = parse_records(*texts);
+  for (const UnreadableRecord& each : known.unreadable) {
+    log_error("coordinator", "job " + each.id + " is left alone: " + each.why);
   }
   loading = 0;
   LeaderOptions leader_options;
   leader_options.scheduler.libraries = options.storage + "/libraries";
   log_info("coordinator", "leads with epoch " + std::to_string(epoch) + " and " +
-                              std::to_string(records.size()) + " jobs");
+                              std::to_string(known.records.size()) + " jobs");
   leader = std::make_unique<ClusterLeader>(
       leader_options,
       LeaderSeams{*clock, *registry, *control, *registry_thread,
                   [this, epoch] { return election->certain_until(epoch); }},
-      epoch, std::move(records));
+      epoch, std::move(known));
   const std::lock_guard lock(mutex);
   standing.leads = true;
   standing.epoch = epoch;

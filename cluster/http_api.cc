@@ -134,6 +134,7 @@ void HttpApi::cluster(const Reply& reply) {
     for (const JobRecord* job : leader.jobs()) ++states[to_string(job->state)];
     json::object jobs;
     for (const auto& [state, count] : states) jobs[state] = count;
+    if (!leader.unreadable().empty()) jobs["unreadable"] = leader.unreadable().size();
     to(json_reply(200, {{"cluster", server.options().cluster},
                         {"version", WEIR_BUILD_ID},
                         {"leader", address_json(server.standing().self)},
@@ -209,6 +210,7 @@ namespace {
 struct Scrape {
   std::vector<JobSample> jobs;
   std::vector<WorkerInfo> workers;
+  std::size_t unreadable = 0;  ///< jobs
   std::size_t waiting = 0;
   std::uint64_t epoch = 0;
 };
@@ -229,6 +231,8 @@ std::string metrics_of(const Scrape& scrape, const Standing& standing, EventTime
   out.sample({}, static_cast<double>(scrape.epoch));
   out.family("weir_workers", "gauge", "Workers that are connected.");
   out.sample({}, static_cast<double>(scrape.workers.size()));
+  out.family("weir_jobs_unreadable", "gauge", "Jobs whose records the leader cannot read.");
+  out.sample({}, static_cast<double>(scrape.unreadable));
   for (const WorkerInfo& worker : scrape.workers) {
     const PrometheusText::Labels labels{{"worker", worker.view.id}, {"host", worker.view.host}};
     out.family("weir_worker_slots", "gauge", "How many subtasks a worker is made for.");
@@ -253,6 +257,7 @@ void HttpApi::metrics(const Reply& reply) {
     const auto scrape = std::make_shared<Scrape>();
     scrape->workers = leader.workers();
     scrape->epoch = leader.epoch();
+    scrape->unreadable = leader.unreadable().size();
     for (const JobRecord* job : leader.jobs()) scrape->jobs.push_back({*job, std::nullopt});
     scrape->waiting = 1;
     // Only the leader's thread comes here.

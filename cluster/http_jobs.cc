@@ -93,6 +93,7 @@ void HttpApi::list_jobs(const Reply& reply) {
   with_leader(reply, [](ClusterLeader& leader, const Reply& to) {
     json::array list;
     for (const JobRecord* job : leader.jobs()) list.push_back(summary_json(*job));
+    for (const auto& [id, left] : leader.unreadable()) list.push_back(summary_json(left));
     to(json_reply(200, {{"jobs", std::move(list)}}));
   });
 }

@@ -115,4 +115,9 @@ json::object summary_json(const JobRecord& record) {
   return object;
 }
 
+json::object summary_json(const UnreadableRecord& record) {
+  return {{"id", record.id}, {"name", record.name},           {"state", "unreadable"},
+          {"over", false},   {"state_dir", record.state_dir}, {"problem", record.why}};
+}
+
 }  // namespace weir::cluster

@@ -24,5 +24,7 @@ Status read_spec(const boost::json::object& object, JobSpec& spec);
 boost::json::object record_json(const JobRecord& record);
 /// The same in few words, for lists.
 boost::json::object summary_json(const JobRecord& record);
+/// A job whose record cannot be read, for lists.
+boost::json::object summary_json(const UnreadableRecord& record);
 
 }  // namespace weir::cluster

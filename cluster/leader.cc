@@ -23,11 +23,12 @@ std::string key_of(const std::string& job) { return "jobs/" + job; }
 }  // namespace
 
 ClusterLeader::ClusterLeader(LeaderOptions options, LeaderSeams seams, std::uint64_t epoch,
-                             std::vector<JobRecord> records)
+                             RecordSet known)
     : options_(std::move(options)),
       seams_(std::move(seams)),
       epoch_(epoch),
-      scheduler_(options_.scheduler, std::move(records), now(), wall()) {
+      scheduler_(options_.scheduler, std::move(known.records), now(), wall(),
+                 std::move(known.unreadable)) {
   forget_old_jobs();
 }
 
@@ -315,7 +316,7 @@ const JobRecord* ClusterLeader::job(const std::string& id) const {
 
 Result<std::string> ClusterLeader::find(const std::string& text, bool over) const {
   auto found = scheduler_.find(text);
-  if (found.ok() || !over) return found;
+  if (found.ok() || !over || found.error().code == ErrorCode::incompatible) return found;
   const JobRecord* newest = nullptr;
   for (const JobRecord* job : jobs()) {
     if (job->spec.name != text) continue;

@@ -62,8 +62,7 @@ struct WorkerInfo {
 
 class ClusterLeader {
  public:
-  ClusterLeader(LeaderOptions options, LeaderSeams seams, std::uint64_t epoch,
-                std::vector<JobRecord> records);
+  ClusterLeader(LeaderOptions options, LeaderSeams seams, std::uint64_t epoch, RecordSet known);
   /// Closes all links, and fails what waits.
   ~ClusterLeader();
   ClusterLeader(const ClusterLeader&) = delete;
@@ -105,6 +104,10 @@ class ClusterLeader {
   /// Those that are known, by id; of those that are over the newest.
   std::vector<const JobRecord*> jobs() const;
   const JobRecord* job(const std::string& id) const;
+  /// As Scheduler::unreadable.
+  const std::map<std::string, UnreadableRecord>& unreadable() const {
+    return scheduler_.unreadable();
+  }
   /// As Scheduler::find; with `over`, a name also means the newest job that had it and is over.
   Result<std::string> find(const std::string& text, bool over) const;
   std::vector<WorkerInfo> workers() const;

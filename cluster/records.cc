@@ -64,14 +64,59 @@ std::string to_text(const JobRecord& record) {
   return text;
 }
 
+namespace {
+
+Error unfit_record(const std::string& key, const std::string& why) {
+  return {ErrorCode::corrupt,
+          "The record of a job under the key '" + key + "' of the registry cannot be read: " + why +
+              " A newer version may have written it: let a coordinator of that one lead. Else put "
+              "it right there, or remove it, for the leader that starts next."};
+}
+
+}  // namespace
+
 Result<JobRecord> parse_record(const std::string& text, const std::string& key) {
   JobRecord record;
   const Status read = read_lenient(text, record);
   if (read.ok()) return record;
-  return Error{ErrorCode::corrupt, "The record of a job under the key '" + key +
-                                       "' of the registry cannot be read: " + read.error().message +
-                                       " Put it right there, or remove it, and the leader that "
-                                       "starts next goes on without it."};
+  return unfit_record(key, read.error().message);
+}
+
+namespace {
+
+/// What can still be told of a record that does not fit.
+UnreadableRecord unreadable(const std::string& id, const std::string& text, const Error& error) {
+  UnreadableRecord found{id, "", "", error.message};
+  const auto json = parse_json(text);
+  const JsonValue* spec =
+      json.ok() && json->is(JsonValue::Kind::object) ? json->find("spec") : nullptr;
+  if (spec == nullptr || !spec->is(JsonValue::Kind::object)) return found;
+  const auto read = [spec](const char* name, std::string& out) {
+    const JsonValue* value = spec->find(name);
+    if (value != nullptr && value->is(JsonValue::Kind::string)) out = value->text;
+  };
+  read("name", found.name);
+  read("state_dir", found.state_dir);
+  return found;
+}
+
+}  // namespace
+
+RecordSet parse_records(const std::map<std::string, std::string>& texts) {
+  RecordSet set;
+  for (const auto& [key, text] : texts) {
+    const std::string id = key.substr(key.rfind('/') + 1);
+    auto record = parse_record(text, key);
+    if (record.ok() && record->id != id) {
+      record = unfit_record(key, "it says that it is of job '" + record->id + "'.");
+    }
+    if (record.ok()) {
+      set.records.push_back(*std::move(record));
+    } else {
+      set.unreadable.push_back(unreadable(id, text, record.error()));
+    }
+  }
+  return set;
 }
 
 }  // namespace weir::cluster

@@ -95,4 +95,20 @@ std::string to_text(const JobRecord& record);
 /// Error: corrupt, which names `key`.
 Result<JobRecord> parse_record(const std::string& text, const std::string& key);
 
+/// A job whose record this version cannot read: a newer one wrote it, or it is damaged. It is left
+/// as it is, and so is whatever runs of that job.
+struct UnreadableRecord {
+  std::string id;               ///< by its key
+  std::string name, state_dir;  ///< empty where they cannot be read either
+  std::string why;
+};
+/// All that is in a registry about jobs.
+struct RecordSet {
+  std::vector<JobRecord> records;
+  std::vector<UnreadableRecord> unreadable;
+};
+/// Of texts by key, as Registry::list gives them; a key ends with '/' and the job's id. A record
+/// that says another id than its key is unreadable.
+RecordSet parse_records(const std::map<std::string, std::string>& texts);
+
 }  // namespace weir::cluster

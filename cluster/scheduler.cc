@@ -15,8 +15,9 @@ bool may_have_attempt(const JobRecord& record) {
 }  // namespace
 
 Scheduler::Scheduler(SchedulerOptions options, std::vector<JobRecord> records, SteadyTime now,
-                     EventTime /*wall*/)
+                     EventTime /*wall*/, std::vector<UnreadableRecord> unreadable)
     : options_(std::move(options)), settled_at_(now), settled_(true) {
+  for (UnreadableRecord& each : unreadable) unreadable_[each.id] = std::move(each);
   for (JobRecord& each : records) {
     const std::string id = each.id;
     JobRecord& record = records_[id] = std::move(each);

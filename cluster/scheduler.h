@@ -5,7 +5,8 @@
 //
 // Rules:
 //   - A job has at most one attempt. Its number is saved before a process starts under it; what
-//     reports under an older number, or for a job that is over or unknown, is killed.
+//     reports under an older number, or for a job that is over or unknown, is killed. A job whose
+//     record cannot be read is not unknown: its processes go on, and nothing is done about them.
 //   - Any process of an attempt that ends, or whose worker is lost, ends the attempt: its other
 //     processes are killed and a new one starts from the newest checkpoint, at once after a lost
 //     worker, else after a pause that doubles with each failure in a row (from 100 ms to 30 s).
@@ -81,7 +82,7 @@ using Order = std::variant<Save, Send>;
 class Scheduler {
  public:
   Scheduler(SchedulerOptions options, std::vector<JobRecord> records, SteadyTime now,
-            EventTime wall);
+            EventTime wall, std::vector<UnreadableRecord> unreadable = {});
 
   // ---- events. Each returns what is to be done.
   using Orders = std::vector<Order>;
@@ -98,7 +99,9 @@ class Scheduler {
 
   // ---- requests of users. Errors: not_found, or invalid_argument when the job's state does not
   // allow it, or its spec is too large, or its state folder that of another job which is not over
-  // (paths are compared, links not followed); nothing has changed then.
+  // (paths are compared, links not followed; where the record of a job cannot be read, folders of
+  // its id are taken for its own); incompatible when the job's own record cannot be read. Nothing
+  // has changed then.
   Result<Orders> submit(JobRecord record, SteadyTime now, EventTime wall);
   Result<Orders> cancel(const std::string& job, SteadyTime now, EventTime wall);
   /// Ends the job after a last checkpoint; at once when it never began an attempt. Between two
@@ -119,9 +122,12 @@ class Scheduler {
 
   // ---- looking
   const std::map<std::string, JobRecord>& jobs() const;
+  /// Jobs that are left alone, by id; none of them is among jobs().
+  const std::map<std::string, UnreadableRecord>& unreadable() const { return unreadable_; }
   std::vector<WorkerView> workers() const;
   /// The job that a user means by an id, the unique beginning of one, or the name of the only job
-  /// that has it and is not over. Errors: not_found; invalid_argument, which names the candidates.
+  /// that has it and is not over. Errors: not_found; invalid_argument, which names the candidates;
+  /// incompatible, when the record of the job that is meant cannot be read.
   Result<std::string> find(const std::string& text) const;
   /// Whom to ask about a job: its master, and the worker on which that runs; nothing when it does
   /// not run.
@@ -221,6 +227,7 @@ class Scheduler {
 
   SchedulerOptions options_;
   std::map<std::string, JobRecord> records_;
+  std::map<std::string, UnreadableRecord> unreadable_;
   std::map<std::string, Run> runs_;  ///< one for each record
   std::map<std::string, Worker> workers_;
   std::map<std::string, Load> loads_;

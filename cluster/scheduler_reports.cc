@@ -33,6 +33,7 @@ bool concludes(const ProcessReport& report) {
 void Scheduler::take(Turn& turn, const std::string& worker, const ProcessReport& report) {
   const ProcessId& id = report.id;
   const bool gone = report.phase == ProcessPhase::ended;
+  if (unreadable_.contains(id.job)) return;  // who can read the record knows what it is for
   const auto found = records_.find(id.job);
   if (found == records_.end()) {
     if (!gone) turn.first.emplace_back(Send{worker, Kill{id.job, id.attempt}});

@@ -11,6 +11,11 @@ Error no_job(const std::string& text) {
   return {ErrorCode::not_found, "There is no job '" + text + "'. `weir jobs` lists them."};
 }
 
+Error cannot_be_read(const UnreadableRecord& record) {
+  return {ErrorCode::incompatible,
+          "Job " + record.id + " is left alone, and what runs of it goes on: " + record.why};
+}
+
 Error is_over_already(const JobRecord& record) {
   return {ErrorCode::invalid_argument,
           "The job " + record.id + " is over: " + to_string(record.state) + "."};
@@ -40,6 +45,9 @@ Error ambiguous(const std::string& text, const std::vector<std::string>& ids) {
 }  // namespace
 
 Result<JobRecord*> Scheduler::to_change(const std::string& job) {
+  if (const auto left = unreadable_.find(job); left != unreadable_.end()) {
+    return cannot_be_read(left->second);
+  }
   const auto found = records_.find(job);
   if (found == records_.end()) return no_job(job);
   return &found->second;
@@ -57,13 +65,21 @@ Status Scheduler::check_folder(const std::string& job, const JobSpec& spec) cons
                      other.spec.name + "', which is " + to_string(other.state) +
                      ". Stop or cancel that job first, or name another folder."};
   }
+  for (const auto& [id, left] : unreadable_) {
+    const bool its_own = left.state_dir.empty() ? wanted.substr(wanted.rfind('/') + 1) == id
+                                                : folder(left.state_dir) == wanted;
+    if (!its_own) continue;
+    return Error{ErrorCode::invalid_argument, "The state folder " + spec.state_dir +
+                                                  " belongs to job " + id + ". " + left.why +
+                                                  " Or name another folder."};
+  }
   return {};
 }
 
 Result<Scheduler::Orders> Scheduler::submit(JobRecord record, SteadyTime now, EventTime wall) {
   WEIR_TRY(check(record.spec));
   WEIR_TRY(check_folder(record.id, record.spec));
-  if (record.id.empty() || records_.contains(record.id)) {
+  if (record.id.empty() || records_.contains(record.id) || unreadable_.contains(record.id)) {
     return Error{ErrorCode::invalid_argument,
                  "There is a job '" + record.id + "' already. Submit it under another id."};
   }
@@ -187,13 +203,21 @@ std::vector<WorkerView> Scheduler::workers() const {
 Result<std::string> Scheduler::find(const std::string& text) const {
   if (records_.contains(text)) return text;
   std::vector<std::string> named, begun, over;
+  for (const auto& [id, left] : unreadable_) {
+    if (id == text) return cannot_be_read(left);
+    if (left.name == text) named.push_back(id);
+    if (!text.empty() && id.starts_with(text)) begun.push_back(id);
+  }
   for (const auto& [id, record] : records_) {
     if (record.spec.name == text) (is_over(record.state) ? over : named).push_back(id);
     if (!text.empty() && id.starts_with(text)) begun.push_back(id);
   }
   for (const auto* ids : {&named, &begun}) {
-    if (ids->size() == 1) return ids->front();
     if (ids->size() > 1) return ambiguous(text, *ids);
+    if (ids->empty()) continue;
+    const auto left = unreadable_.find(ids->front());
+    return left == unreadable_.end() ? Result<std::string>(ids->front())
+                                     : cannot_be_read(left->second);
   }
   if (!over.empty()) {
     return Error{ErrorCode::not_found, "All jobs of the name '" + text + "' are over; " +

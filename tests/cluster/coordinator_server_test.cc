@@ -11,6 +11,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -62,6 +63,9 @@ class StubWorker {
         [this](std::string_view bytes) {
           auto message = decode(bytes);
           const std::lock_guard lock(mutex_);
+          if (message.ok() && std::holds_alternative<Kill>(*message)) {
+            ++kills_[std::get<Kill>(*message).job];
+          }
           if (message.ok() && !std::holds_alternative<Heartbeat>(*message)) {
             inbox_.push_back(*std::move(message));
           }
@@ -94,6 +98,11 @@ class StubWorker {
     const std::lock_guard lock(mutex_);
     return lost_;
   }
+  /// How often it was told to kill what runs of a job.
+  int kills(const std::string& job) {
+    const std::lock_guard lock(mutex_);
+    return kills_[job];
+  }
   /// The next message of that kind; others before it are dropped.
   template <class T>
   std::optional<T> next() {
@@ -118,6 +127,7 @@ class StubWorker {
   std::mutex mutex_;
   std::deque<Message> inbox_;
   bool lost_ = false;
+  std::map<std::string, int> kills_;
 };
 
 class CoordinatorTest : public testing::Test {
@@ -344,6 +354,59 @@ TEST_F(CoordinatorTest, AJobThatIsToEndWithASavepointDoesNotGoOnByItself) {
   EXPECT_EQ(call(*server, "POST", path, body).first, 503u);
   leaving.join();
   EXPECT_EQ(listed(), json::value("stopping"));
+}
+
+TEST_F(CoordinatorTest, AJobWhoseRecordCannotBeReadIsShownAndLeftAloneUntilItCan) {
+  auto server = start();
+  wait_until_leads(*server);
+  const std::string job = submit(*server, "words");
+  StubWorker worker("one.1");
+  ASSERT_TRUE(worker.join(server->standing().self.workers).ok());
+  const auto order = worker.next<Start>();
+  ASSERT_TRUE(order);
+  const ProcessReport report = run(worker, *order);
+  const auto states = [&] {
+    std::map<std::string, std::string> found;
+    const json::value answer = ask(*server, "/jobs");
+    for (const json::value& each : answer.at("jobs").as_array()) {
+      found[std::string(each.at("id").as_string())] = std::string(each.at("state").as_string());
+    }
+    return found;
+  };
+  ASSERT_TRUE(eventually([&] { return states()[job] == "running"; }));
+  server.reset();
+
+  const fs::path record = folder_ / "registry" / "records" / ("jobs+" + job);
+  const fs::path kept = folder_ / "kept";
+  fs::copy_file(record, kept);
+  std::ofstream(record) << R"({"id":")" + job + R"(","spec":{"name":"words"},"state":"dreaming"})";
+  server = start();
+  wait_until_leads(*server);
+  ASSERT_TRUE(worker.join(server->standing().self.workers, {report}).ok());
+  const std::string other = submit(*server, "others");
+  EXPECT_TRUE(worker.next<Start>()) << "others go on";
+  EXPECT_EQ(worker.kills(job), 0);
+  EXPECT_EQ(states()[job], "unreadable");
+  const json::value list = ask(*server, "/jobs");
+  const json::value& shown = list.at("jobs").as_array().back();
+  EXPECT_EQ(shown.at("name").as_string(), "words");
+  EXPECT_NE(std::string(shown.at("problem").as_string()).find("dreaming"), std::string::npos);
+  EXPECT_EQ(ask(*server, "/cluster").at("jobs").at("unreadable").to_number<int>(), 1);
+  EXPECT_EQ(call(*server, "GET", "/api/v1/jobs/" + job).first, 409u);
+  const auto cancel = call(*server, "POST", "/api/v1/jobs/words/cancel");
+  EXPECT_EQ(cancel.first, 409u) << json::serialize(cancel.second);
+  const auto metrics = call(*server, "GET", "/metrics").second;
+  EXPECT_NE(std::string(metrics.as_string()).find("weir_jobs_unreadable 1\n"), std::string::npos);
+  server.reset();
+
+  fs::rename(kept, record);
+  server = start();
+  wait_until_leads(*server);
+  EXPECT_NE(states()[job], "unreadable");
+  ASSERT_TRUE(worker.join(server->standing().self.workers, {report}).ok());
+  ASSERT_TRUE(worker.next<Welcome>());
+  EXPECT_EQ(states()[job], "running") << "the attempt that never ended";
+  EXPECT_EQ(worker.kills(job), 0);
 }
 
 TEST_F(CoordinatorTest, ASilentWorkerIsLost) {

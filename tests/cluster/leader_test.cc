@@ -40,7 +40,7 @@ class LeaderTest : public testing::Test {
       leader_ = std::make_unique<ClusterLeader>(
           options,
           LeaderSeams{*clock_, *registry_, *control_, *writes_, [] { return SteadyTime::max(); }},
-          epoch_, std::move(records));
+          epoch_, RecordSet{std::move(records), {}});
     });
   }
   /// What became of a request.

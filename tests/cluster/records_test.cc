@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 namespace weir::cluster {
 namespace {
 
@@ -106,6 +108,32 @@ TEST(Records, WhatDoesNotFitNamesKeyAndMember) {
     EXPECT_THAT(read.error().message, HasSubstr("'jobs/j-1'"));
     EXPECT_THAT(read.error().message, HasSubstr(part)) << text;
   }
+}
+
+TEST(Records, OneThatCannotBeReadIsNoneOfTheOthersBusiness) {
+  const std::string good = to_text(full_record());
+  std::string newer = good;
+  newer.replace(newer.find("\"state\":\""), 9, "\"state\":\"so-");
+  const std::string id = full_record().id;
+  const RecordSet set = parse_records({{"jobs/" + id, good},
+                                       {"jobs/j-cut", good.substr(0, good.size() / 2)},
+                                       {"jobs/j-empty", ""},
+                                       {"jobs/j-newer", newer},
+                                       {"jobs/j-other", good}});
+  ASSERT_EQ(set.records.size(), 1u);
+  EXPECT_EQ(to_text(set.records[0]), good);
+  ASSERT_EQ(set.unreadable.size(), 4u);
+  const auto& [cut, empty, of_newer, other] =
+      std::tie(set.unreadable[0], set.unreadable[1], set.unreadable[2], set.unreadable[3]);
+  EXPECT_EQ(cut.id, "j-cut");
+  EXPECT_EQ(cut.name, "");
+  EXPECT_EQ(empty.id, "j-empty");
+  EXPECT_EQ(of_newer.name, full_record().spec.name) << "what can be read is";
+  EXPECT_EQ(of_newer.state_dir, full_record().spec.state_dir);
+  EXPECT_THAT(of_newer.why, HasSubstr("'jobs/j-newer'"));
+  EXPECT_THAT(of_newer.why, HasSubstr("state: "));
+  EXPECT_EQ(other.id, "j-other");
+  EXPECT_THAT(other.why, HasSubstr("'" + id + "'"));
 }
 
 }  // namespace

@@ -195,5 +195,60 @@ TEST_F(SchedulerAdopt, AStartThatWasLostWithTheConnectionIsAnotherAttempt) {
       << "whether it started there before cannot be known";
 }
 
+TEST_F(SchedulerAdopt, WhatRunsOfAJobWhoseRecordCannotBeReadIsLeftAlone) {
+  play.run();
+  play.submit("j-2", 1);
+  const auto master = play.at(running, 0), other = play.at(running, 1);
+  play.change_leader({"j-1"});
+  EXPECT_THAT(play.join("a", 2, {master, play.at(running, 0, "j-2")}),
+              ElementsAre("save j-2 running 1 [a:1]"))
+      << "no Kill, and others go on";
+  EXPECT_THAT(play.join("b", 2, {other}), IsEmpty());
+  ProcessReport end = other;
+  end.phase = ended;
+  EXPECT_THAT(play.report("b", end), IsEmpty());
+  EXPECT_THAT(play.lose("b"), IsEmpty());
+  EXPECT_THAT(play.wait(1h), IsEmpty());
+  EXPECT_FALSE(play.scheduler->jobs().contains("j-1"));
+  EXPECT_EQ(play.scheduler->unreadable().at("j-1").why, "It is of a newer version.");
+}
+
+TEST_F(SchedulerAdopt, NothingIsDoneAboutAJobWhoseRecordCannotBeRead) {
+  play.run();
+  play.change_leader({"j-1"});
+  EXPECT_THAT(play.cancel(), ElementsAre("error incompatible"));
+  EXPECT_THAT(play.stop(), ElementsAre("error incompatible"));
+  EXPECT_THAT(play.change(3), ElementsAre("error incompatible"));
+  EXPECT_THAT(play.submit("j-1"), ElementsAre("error invalid_argument"));
+  JobSpec spec = Play::spec(1);
+  spec.name = "others";
+  spec.state_dir = "/jobs/j-1/";
+  EXPECT_THAT(play.submit("j-3", spec), ElementsAre("error invalid_argument")) << "its own folder";
+  for (const char* text : {"j-1", "j-", "carts"}) {
+    const auto found = play.scheduler->find(text);
+    ASSERT_FALSE(found.ok());
+    EXPECT_EQ(found.error().code, ErrorCode::incompatible);
+    EXPECT_THAT(found.error().message, HasSubstr("It is of a newer version."));
+  }
+  spec.state_dir = "/jobs/j-3";
+  EXPECT_THAT(play.submit("j-3", spec), ElementsAre("save j-3 waiting 0 []"));
+  EXPECT_EQ(play.scheduler->find("others").value(), "j-3");
+}
+
+TEST_F(SchedulerAdopt, ALeaderThatCanReadTheRecordGoesOnWithTheJob) {
+  play.run();
+  const auto master = play.at(running, 0), other = play.at(running, 1);
+  play.change_leader({"j-1"});
+  play.join("a", 2, {master});
+  play.join("b", 2, {other});
+  play.change_leader();
+  EXPECT_THAT(play.join("a", 2, {master}), IsEmpty());
+  EXPECT_THAT(play.join("b", 2, {other}), IsEmpty());
+  EXPECT_EQ(play.record().state, JobState::running);
+  EXPECT_EQ(play.record().attempt, 1u);
+  EXPECT_THAT(play.cancel(),
+              ElementsAre("save j-1 cancelled 1 []", "kill a j-1/1", "kill b j-1/1"));
+}
+
 }  // namespace
 }  // namespace weir::cluster

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,11 +63,20 @@ class Play {
     scheduler = std::make_unique<Scheduler>(options_, std::move(records), now, wall);
   }
 
-  /// The same cluster under a new leader, which knows what was saved.
-  void change_leader() {
+  /// The same cluster under a new leader, which knows what was saved, but cannot read the records
+  /// of some jobs.
+  void change_leader(const std::set<std::string>& unreadable = {}) {
     std::vector<JobRecord> records;
-    for (const auto& [id, record] : saved) records.push_back(record);
-    scheduler = std::make_unique<Scheduler>(options_, std::move(records), now, wall);
+    std::vector<UnreadableRecord> left;
+    for (const auto& [id, record] : saved) {
+      if (unreadable.contains(id)) {
+        left.push_back({id, record.spec.name, record.spec.state_dir, "It is of a newer version."});
+      } else {
+        records.push_back(record);
+      }
+    }
+    scheduler =
+        std::make_unique<Scheduler>(options_, std::move(records), now, wall, std::move(left));
   }
 
   Lines join(const std::string& worker, std::uint32_t slots = 2,
