@@ -17,10 +17,6 @@ SteadyTime add(SteadyTime t, std::chrono::nanoseconds d) {
   return d >= SteadyTime::max() - t ? SteadyTime::max() : t + d;
 }
 
-bool ends_job(CheckpointKind kind) {
-  return kind == CheckpointKind::stop || kind == CheckpointKind::final_;
-}
-
 }  // namespace
 
 CheckpointProtocol::CheckpointProtocol(Options options, std::set<TaskId> tasks, AttemptId attempt,
@@ -40,7 +36,8 @@ void CheckpointProtocol::task_restored(TaskId task, AttemptId attempt) {
 
 void CheckpointProtocol::request(CheckpointKind kind) {
   const bool queued = std::count(requested_.begin(), requested_.end(), kind) > 0;
-  if (queued || (ends_job(kind) && ending_)) return;
+  const bool for_good = ending_ && ending_ != CheckpointKind::savepoint_stop;
+  if (queued || (ends_the_job(kind) && for_good)) return;
   requested_.push_back(kind);
 }
 
@@ -59,12 +56,13 @@ std::optional<CheckpointProtocol::Trigger> CheckpointProtocol::poll(SteadyTime n
     requested_.erase(requested_.begin());
     return trigger(kind, now);
   }
-  if (now < std::min(next_due_, hastened_)) return std::nullopt;
+  if (!resume_ && now < std::min(next_due_, hastened_)) return std::nullopt;
   return trigger(ending_.value_or(CheckpointKind::periodic), now);
 }
 
 CheckpointProtocol::Trigger CheckpointProtocol::trigger(CheckpointKind kind, SteadyTime now) {
-  if (ends_job(kind)) ending_ = kind;
+  if (ends_the_job(kind)) ending_ = kind;
+  resume_ = false;
   current_ = InProgress{{next_id_++, kind}, now, tasks_, false};
   hastened_ = SteadyTime::max();
   next_due_ = add(now, options_.interval);
@@ -77,7 +75,7 @@ SteadyTime CheckpointProtocol::next_deadline() const {
     return current_->writing_manifest ? SteadyTime::max()
                                       : add(current_->started, options_.timeout);
   }
-  const bool at_once = !started_ || (!ending_ && !requested_.empty());
+  const bool at_once = !started_ || resume_ || (!ending_ && !requested_.empty());
   return at_once ? SteadyTime::min() : std::min(next_due_, hastened_);
 }
 
@@ -110,7 +108,7 @@ CheckpointProtocol::FailOutcome CheckpointProtocol::expire(SteadyTime now) {
 void CheckpointProtocol::manifest_written(CheckpointId id, SteadyTime now) {
   WEIR_CHECK(current_ && current_->writing_manifest && current_->trigger.id == id,
              "a manifest was written for a checkpoint that is not complete");
-  ended_ = ends_job(current_->trigger.kind);
+  ended_ = ends_the_job(current_->trigger.kind);
   last_completed_ = id;
   failures_in_a_row_ = 0;
   current_.reset();
@@ -131,6 +129,10 @@ CheckpointProtocol::FailOutcome CheckpointProtocol::fail_current(SteadyTime now)
   for (std::uint32_t n = 0; n < failures_in_a_row_ && pause < kAfterFailure; ++n) pause *= 2;
   pause = std::min<std::chrono::nanoseconds>(pause, kAfterFailure);
   next_due_ = std::max(next_due_, add(current_->started, pause));
+  if (current_->trigger.kind == CheckpointKind::savepoint_stop) {
+    ending_.reset();
+    resume_ = true;
+  }
   current_.reset();
   pause_after(now);
   hasten_from_ = now + kAfterFailure;

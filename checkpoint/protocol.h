@@ -7,7 +7,8 @@
 // next waits twice as long, up to a second, since the disk may need time; completion of N commits
 // everything up to N (H7). Once a stop or final checkpoint has been triggered nothing else is: when
 // it fails it is tried again at the next due time, since its sources have nothing left to send. A
-// failed savepoint is not retried.
+// failed savepoint is not retried; when the job was to stop with it, it goes on, by another
+// checkpoint at once, at whose barrier its sources go on.
 #pragma once
 
 #include <chrono>
@@ -28,10 +29,16 @@ using AttemptId = std::uint64_t;
 
 enum class CheckpointKind : std::uint8_t {
   periodic,
-  savepoint,  ///< also exported; the job goes on
-  stop,       ///< sources stop after this barrier; the job ends when it is complete
-  final_,     ///< a bounded input has ended and all its timers have fired
+  savepoint,       ///< also exported; the job goes on
+  savepoint_stop,  ///< also exported; as `stop` when it is complete, and as if not asked for if not
+  stop,            ///< sources stop after this barrier; the job ends when it is complete
+  final_,          ///< a bounded input has ended and all its timers have fired
 };
+
+/// Nothing follows such a checkpoint when it is complete.
+constexpr bool ends_the_job(CheckpointKind kind) {
+  return kind >= CheckpointKind::savepoint_stop;
+}
 
 class CheckpointProtocol {
  public:
@@ -55,7 +62,8 @@ class CheckpointProtocol {
 
   /// Asks for a checkpoint out of turn; it is triggered as soon as none is under way, in the order
   /// of the requests. One of a kind that is waiting to be triggered changes nothing, since that one
-  /// comes later than both; nor does a second request to stop, or a final one.
+  /// comes later than both; nor does a second request to stop, or a final one, once that can no
+  /// longer be called off.
   void request(CheckpointKind kind);
   /// Asks for a periodic one out of turn, at `now`, or a second after one that failed. The next of
   /// any kind will do.
@@ -109,8 +117,9 @@ class CheckpointProtocol {
   bool started_ = false;
   std::uint32_t failures_in_a_row_ = 0;
   std::vector<CheckpointKind> requested_;
-  std::optional<CheckpointKind> ending_;  ///< stop or final_, once triggered
+  std::optional<CheckpointKind> ending_;  ///< one that ends the job, once triggered
   bool ended_ = false;                    ///< that one is complete
+  bool resume_ = false;                   ///< sources rest behind one that was called off
   std::optional<InProgress> current_;
 };
 

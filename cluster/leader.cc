@@ -237,8 +237,8 @@ void ClusterLeader::savepoint_and_stop(const std::string& job, std::string json,
     ask_master(job, std::move(json), std::nullopt,
                [this, job, attempt, answered](const Result<std::string>& answer) {
                  const JobRecord* now_is = over_ ? nullptr : this->job(job);
-                 // A worker that is gone has refused nothing: another attempt is asked to stop.
-                 const bool refused = !answer.ok() && !answer.error().retryable;
+                 // Without an answer nothing was refused: another attempt is asked to stop.
+                 const bool refused = !answer.ok() && answer.error().code != ErrorCode::cancelled;
                  if (refused && now_is != nullptr && now_is->attempt == attempt) {
                    carry_out(scheduler_.savepoint_refused(job, now(), wall()));
                  }
@@ -295,7 +295,7 @@ void ClusterLeader::fail_requests(const std::string& worker, const std::string& 
     it = of_worker ? requests_.erase(it) : std::next(it);
   }
   for (const Answered& answered : failed) {
-    answered(Error{ErrorCode::io, "Worker " + worker + " is gone: " + why, true});
+    answered(Error{ErrorCode::cancelled, "Worker " + worker + " is gone: " + why, true});
   }
 }
 

@@ -86,13 +86,14 @@ class ClusterLeader {
 
   using Answered = std::function<void(Result<std::string> json)>;
   /// Asks a job's master. `timeout` nothing: as long as it takes, while its worker is there.
-  /// Errors: not_found when the job does not run; io, retryable, when its worker goes away or does
-  /// not answer in time; what the job answers.
+  /// Errors: not_found when the job does not run; io, retryable, when it does not answer in time;
+  /// cancelled, retryable, when its worker goes away; what the job answers.
   void ask_master(const std::string& job, std::string json,
                   std::optional<std::chrono::milliseconds> timeout, Answered answered);
   /// Asks a job's master for a savepoint with which the job ends; `json` is that request. That the
   /// job is to stop is saved before, so that it does not go on by itself when the attempt fails in
-  /// between. When the master refuses, it goes on. Errors: as of ask_master.
+  /// between. When the master refuses, or its checkpoint fails, the job goes on. Errors: as of
+  /// ask_master; cancelled when it is not known how the master fared.
   void savepoint_and_stop(const std::string& job, std::string json, Answered answered);
   /// Asks the worker of one process of a job's newest attempt, be the process gone.
   void ask_process(const std::string& job, std::uint32_t process, std::string json,

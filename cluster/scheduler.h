@@ -115,7 +115,8 @@ class Scheduler {
   /// Before the master is asked for a savepoint that ends the job: the job is to stop, also when
   /// the attempt ends before it does.
   Result<Orders> stop_by_savepoint(const std::string& job, SteadyTime now, EventTime wall);
-  /// The master has refused that: the job goes on, unless another stop or change came meanwhile.
+  /// The master of the newest attempt has refused that, or its checkpoint has failed: the job goes
+  /// on, unless another stop or change came meanwhile.
   Orders savepoint_refused(const std::string& job, SteadyTime now, EventTime wall);
   /// Drops what is known of a job that is over, once its record is gone; of others nothing.
   void forget(const std::string& job);

@@ -148,7 +148,7 @@ void Scheduler::release(Turn& turn, JobRecord& record) {
   }
   record.processes.clear();
   run.processes.clear();
-  run.adopting = run.asked = run.by_savepoint = false;
+  run.adopting = run.asked = false;
   changed(turn, record);
 }
 

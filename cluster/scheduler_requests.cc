@@ -164,13 +164,14 @@ Scheduler::Orders Scheduler::savepoint_refused(const std::string& job, SteadyTim
   if (found == records_.end() || found->second.state != JobState::stopping) return {};
   JobRecord& record = found->second;
   Run& run = runs_.at(job);
-  if (record.processes.empty() || !run.asked) return {};  // another attempt is asked to stop
+  const bool is_over = record.processes.empty();  // the attempt that refused
+  if (!is_over && !run.asked) return {};          // it is asked once more
   Turn turn{now, wall};
   run.asked = false;
   if (std::exchange(run.by_savepoint, false)) {
-    record.state = JobState::running;
+    record.state = is_over ? JobState::restarting : JobState::running;
     changed(turn, record);
-  } else {
+  } else if (!is_over) {
     advance(turn, record);
   }
   return finish(turn);

@@ -162,7 +162,7 @@ void Processes::answer_open_questions(const ProcessId& id) {
   std::erase_if(questions_, [&](const auto& entry) {
     const Question& question = entry.second;
     if (question.id != id) return false;
-    const Error error{ErrorCode::not_found,
+    const Error error{ErrorCode::cancelled,
                       "Process " + to_string(id) + " ended before it answered.", true};
     leader_.answer(question.connection, {question.request, "", error});
     return true;

@@ -12,8 +12,19 @@ namespace {
 constexpr std::chrono::seconds kSayAgain{10};  // between two warnings of failures in a row
 constexpr std::size_t kMaxLetterRuns = 24;     // then those of a step are merged into one
 
-bool ends_the_job(CheckpointKind kind) {
-  return kind == CheckpointKind::stop || kind == CheckpointKind::final_;
+/// Whether a request for `asked` is answered by a checkpoint of kind `comes`.
+bool serves(CheckpointKind comes, CheckpointKind asked) {
+  return asked == comes || asked == CheckpointKind::periodic ||
+         (comes == CheckpointKind::stop && asked == CheckpointKind::savepoint_stop);
+}
+
+/// `text` as a sentence, and what becomes of the job after a checkpoint of that kind has failed.
+std::string with_what_follows(std::string text, CheckpointKind kind) {
+  if (!text.ends_with('.')) text += '.';
+  if (kind == CheckpointKind::savepoint_stop) return text + " The job does not stop, it goes on.";
+  return text + (ends_the_job(kind)
+                     ? " The job ends when this last checkpoint is written, and tries again."
+                     : " The job goes on and will try again.");
 }
 
 }  // namespace
@@ -42,7 +53,7 @@ void Coordinator::trigger(CheckpointProtocol::Trigger next) {
   current_ = next;
   parts_.clear();
   auto wanted = std::stable_partition(waiting_.begin(), waiting_.end(), [&](const auto& w) {
-    return w.first != next.kind && w.first != CheckpointKind::periodic;
+    return !serves(next.kind, w.first);
   });
   for (auto it = wanted; it != waiting_.end(); ++it) current_done_.push_back(std::move(it->second));
   waiting_.erase(wanted, waiting_.end());
@@ -176,7 +187,9 @@ void Coordinator::checkpoint_failed(CheckpointProtocol::FailOutcome outcome, con
     return;
   }
   warn_of_failure(text);
-  for (Done& done : std::exchange(current_done_, {})) done(Error{why.code, text, why.retryable});
+  for (Done& done : std::exchange(current_done_, {})) {
+    done(Error{why.code, with_what_follows(text, current_.kind), why.retryable});
+  }
   if (current_.kind == CheckpointKind::final_) final_requested_ = false;
 }
 
@@ -190,15 +203,10 @@ void Coordinator::warn_of_failure(const std::string& text) {
   const std::uint32_t failures = protocol_->failures_in_a_row();
   if (failures > 1 && now - said_failed_ < kSayAgain) return;
   said_failed_ = now;
-  const std::string next =
-      ends_the_job(current_.kind)
-          ? " The job ends when this last checkpoint is written, and tries again"
-          : " The job goes on and will try again";
-  log_warn("coordinator",
-           text + next +
-               (failures == 1 ? "."
-                              : "; " + std::to_string(failures) +
-                                    " have failed since the last that was written."));
+  const std::string many =
+      failures == 1 ? ""
+                    : " " + std::to_string(failures) + " have failed since the last was written.";
+  log_warn("coordinator", with_what_follows(text, current_.kind) + many);
 }
 
 /// Deletes old checkpoints, and merges the runs of dead letters when there are many.

@@ -400,13 +400,18 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
 
 void LocalJobRunner::savepoint(const std::string& path, bool stop, Done done) {
   if (Status ready = store_->prepare_savepoint(path); !ready.ok()) return done(ready.error());
-  const auto kind = stop ? CheckpointKind::stop : CheckpointKind::savepoint;
+  const auto kind = stop ? CheckpointKind::savepoint_stop : CheckpointKind::savepoint;
   const bool asked = ask([&](Coordinator& c) {
-    c.request_checkpoint(kind, [this, path, done](Result<Manifest> manifest) {
+    c.request_checkpoint(kind, [this, path, stop, done](Result<Manifest> manifest) {
       if (!manifest.ok()) return done(manifest);
       // Before anything else: afterwards its files may be collected.
       if (Status status = store_->export_savepoint(*manifest, path); !status.ok()) {
-        return done(status.error());
+        Error error = status.error();
+        if (stop) {
+          error.message += " The job stops all the same; its last checkpoint is " +
+                           std::to_string(manifest->id) + ".";
+        }
+        return done(std::move(error));
       }
       done(manifest);
     });

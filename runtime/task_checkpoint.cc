@@ -82,7 +82,7 @@ void Task::begin_checkpoint(CheckpointId id, bool last) {
     part.result.manifest.watermark_ms = to_millis(node.context.watermark);
     part.result.counters = StepView{node.step, &node.metrics}.counters();
   }
-  if (last) last_barrier_ = true;
+  last_barrier_ = last;  // not any more, when the last one was called off
   checkpoint_wanted_ = false;
   if (letters_out_ != nullptr) send_letters(*job);
   for (Partitioner* output : live_outputs_) output->barrier(id, last);

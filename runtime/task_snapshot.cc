@@ -184,7 +184,6 @@ Status Task::snapshot_written(SnapshotJob& job) {
   }
   if (!ok) {
     if (job.status.error().code == ErrorCode::fsync_failed) return job.status;
-    last_barrier_ = last_barrier_ && !job.last;  // the last checkpoint must be tried again
     listener_.checkpoint_declined(setup_.id, job.id, job.status.error());
     return {};
   }

@@ -293,6 +293,38 @@ TEST_F(Protocol, AFailedStopIsTriedAgainWhenDue) {
   expect_nothing(1h);
 }
 
+TEST_F(Protocol, AFailedStopBySavepointIsCalledOffByTheNextCheckpointAtOnce) {
+  start();
+  p_.request(Kind::savepoint_stop);
+  expect_trigger(100ms, 11, Kind::savepoint_stop);
+  EXPECT_EQ(p_.decline(2, kAttempt, 11, at(200ms)), Fail::checkpoint_failed);
+  EXPECT_EQ(p_.next_deadline(), SteadyTime::min());
+  expect_trigger(200ms, 12, Kind::periodic);
+  complete(12, 300ms);
+  expect_nothing(1199ms);
+  expect_trigger(1200ms, 13, Kind::periodic);
+  p_.request(Kind::savepoint_stop);
+  complete(13, 1300ms);
+  expect_trigger(1300ms, 14, Kind::savepoint_stop);
+  complete(14, 1400ms);
+  expect_nothing(1h);
+}
+
+TEST_F(Protocol, WhoeverWantsTheEndForGoodGetsItAfterAFailedStopBySavepoint) {
+  for (const Kind kind : {Kind::stop, Kind::final_}) {
+    p_ = make();
+    start();
+    p_.request(Kind::savepoint_stop);
+    expect_trigger(100ms, 11, Kind::savepoint_stop);
+    p_.request(kind);
+    expect_nothing(200ms);
+    EXPECT_EQ(p_.expire(at(5100ms)), Fail::checkpoint_failed);
+    expect_trigger(5100ms, 12, kind);
+    complete(12, 5200ms);
+    expect_nothing(1h);
+  }
+}
+
 TEST_F(Protocol, FinalIsTriedUntilItIsDone) {
   start();
   p_.request(Kind::final_);

@@ -336,16 +336,20 @@ TEST_F(CoordinatorTest, AJobThatIsToEndWithASavepointDoesNotGoOnByItself) {
     return ask(*server, "/jobs").at("jobs").at(0).at("state") == json::value("running");
   }));
   const std::string path = "/api/v1/jobs/words/savepoint", body = R"({"to":"/x","stop":true})";
-  std::thread refusing([&] {
-    const auto question = worker.next<Ask>();
-    if (!question) return;
-    worker.say(Answer{question->request, "",
-                      Error{ErrorCode::invalid_argument, "The folder is not empty", false}});
-  });
-  EXPECT_EQ(call(*server, "POST", path, body).first, 400u);
-  refusing.join();
   const auto listed = [&] { return ask(*server, "/jobs").at("jobs").at(0).at("state"); };
-  EXPECT_EQ(listed(), json::value("running"));
+  const std::pair<Error, unsigned> refusals[] = {
+      {{ErrorCode::invalid_argument, "The folder is not empty", false}, 400u},
+      {{ErrorCode::disk_full, "The checkpoint was given up", true}, 507u},
+      {{ErrorCode::io, "The checkpoint was given up", true}, 503u}};
+  for (const auto& [refusal, status] : refusals) {
+    std::thread refusing([&, why = refusal] {
+      const auto question = worker.next<Ask>();
+      if (question) worker.say(Answer{question->request, "", why});
+    });
+    EXPECT_EQ(call(*server, "POST", path, body).first, status);
+    refusing.join();
+    EXPECT_EQ(listed(), json::value("running"));
+  }
   std::thread leaving([&] {
     EXPECT_TRUE(worker.next<Ask>());
     EXPECT_EQ(listed(), json::value("stopping"));

@@ -254,6 +254,18 @@ TEST_F(SchedulerRequests, ASavepointThatEndsTheJobIsAStop) {
               ElementsAre("save j-1 stopped 2 []", "kill a j-1/2", "kill b j-1/2"));
 }
 
+TEST_F(SchedulerRequests, AJobGoesOnWhenTheSavepointFailsWithTheAttempt) {
+  play.run();
+  ASSERT_TRUE(play.scheduler->stop_by_savepoint("j-1", play.now, play.wall).ok());
+  fail();  // what its master answers may come later
+  const auto refused = play.scheduler->savepoint_refused("j-1", play.now, play.wall);
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(text_of(refused[0]), "save j-1 restarting 1 []");
+  EXPECT_THAT(play.wait(100ms),
+              ElementsAre("save j-1 starting 2 [a:2 b:2]", "start a j-1/2/0", "start b j-1/2/1"));
+  EXPECT_TRUE(play.scheduler->savepoint_refused("j-1", play.now, play.wall).empty());
+}
+
 TEST_F(SchedulerRequests, AStopBesideASavepointThatIsRefusedCounts) {
   play.run();
   ASSERT_TRUE(play.scheduler->stop_by_savepoint("j-1", play.now, play.wall).ok());

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "tests/operators/support.h"
+#include "weir/base/failpoint.h"
 #include "weir/runtime/test_harness.h"
 
 namespace weir::test {
@@ -122,6 +123,44 @@ TEST_F(Requests, TimersOnWallTimeRestBehindTheLastBarrier) {
   ASSERT_TRUE(stopped && stopped->ok());
   core_->advance(5s);
   EXPECT_THAT(output(), IsEmpty());
+}
+
+TEST_F(Requests, AJobGoesOnWhenTheSavepointThatItWasToStopWithFails) {
+  for (const char* fault : {"checkpoint.before_manifest=error@1", "run.before_sync=error@1"}) {
+    SCOPED_TRACE(fault);
+    begin(parking);
+    push("a", 1);
+    ASSERT_TRUE(core_->settle().ok());
+    ASSERT_TRUE(arm_failpoints(fault).ok());
+    Answer failed;
+    coordinator().request_checkpoint(CheckpointKind::savepoint_stop, into(failed));
+    push("a", 2);
+    ASSERT_TRUE(core_->settle().ok());
+    ASSERT_TRUE(arm_failpoints("").ok());
+    ASSERT_TRUE(failed);
+    ASSERT_FALSE(failed->ok());
+    EXPECT_THAT(failed->error().message, HasSubstr("goes on"));
+    push("b", 3);
+    ASSERT_TRUE(core_->settle().ok());
+    EXPECT_EQ(coordinator().state(), Coordinator::State::running);
+    EXPECT_THAT(output(), ElementsAre(1, 2, 3));
+    Answer stopped;
+    coordinator().request_checkpoint(CheckpointKind::savepoint_stop, into(stopped));
+    ASSERT_TRUE(core_->settle().ok());
+    ASSERT_TRUE(stopped && stopped->ok());
+    EXPECT_EQ(coordinator().state(), Coordinator::State::stopped);
+  }
+}
+
+TEST_F(Requests, ASavepointAskedForWithAStopThatWaitsIsMade) {
+  begin(parking);
+  Answer stopped, made;
+  coordinator().request_checkpoint(CheckpointKind::stop, into(stopped));
+  coordinator().request_checkpoint(CheckpointKind::savepoint_stop, into(made));
+  ASSERT_TRUE(core_->settle().ok());
+  ASSERT_TRUE(stopped && made);
+  EXPECT_TRUE(stopped->ok());
+  EXPECT_TRUE(made->ok());
 }
 
 TEST_F(Requests, ALetterIsNotReplayedBehindTheLastBarrier) {

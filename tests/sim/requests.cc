@@ -21,7 +21,7 @@ void Scenario::ask_for_checkpoint() {
   if (interruptions_left_ > 0 && random_.chance(0.1)) {
     --interruptions_left_;
     ++summary_.stops;
-    kind = CheckpointKind::stop;
+    kind = random_.chance(0.5) ? CheckpointKind::stop : CheckpointKind::savepoint_stop;
   } else if (random_.chance(0.05)) {
     kind = CheckpointKind::savepoint;
   }
@@ -33,7 +33,7 @@ void Scenario::checkpoint_made(const Result<Manifest>& made, CheckpointKind kind
   if (made.ok()) {
     ++summary_.checkpoints;
     tell("checkpoint " + std::to_string(made->id));
-    const bool stop = kind == CheckpointKind::stop;
+    const bool stop = ends_the_job(kind);
     if (kind == CheckpointKind::savepoint || (stop && random_.chance(0.5))) {
       export_savepoint(*made, stop);
     }
