@@ -66,7 +66,7 @@ Result<Claim> CheckpointStore::claim(const ClaimRequest& request) {
   for (int tries = 0; tries < kMostTries; ++tries) {
     WEIR_ASSIGN(const std::vector<Slot> slots, list_slots(storage_, root_));
     const Mark mark = make_claim(request, slots);
-    const std::string path = manifest_path(root_, mark.first);
+    const std::string path = store_layout::manifest_path(root_, mark.first);
     const Status taken = write_new_file(storage_, path, encode_mark(mark), request.tag);
     if (!taken.ok()) {
       // not_found: whoever got it has removed our temporary file already.
@@ -131,7 +131,7 @@ void CheckpointStore::took(CheckpointId id) {
 /// Creates the file under `id`, which follows what was taken last.
 Status CheckpointStore::take_next(CheckpointId id, const std::string& bytes,
                                   const std::string& writer) {
-  Status taken = write_new_file(storage_, manifest_path(root_, id), bytes, writer);
+  Status taken = write_new_file(storage_, store_layout::manifest_path(root_, id), bytes, writer);
   if (taken.ok()) return {};
   if (taken.error().code == ErrorCode::already_exists) return fenced();
   // Newer attempts remove temporary files of older ones.

@@ -46,12 +46,12 @@ void CheckpointProtocol::hasten(SteadyTime now) {
 }
 
 std::optional<CheckpointProtocol::Trigger> CheckpointProtocol::poll(SteadyTime now) {
-  if (!all_restored() || current_ || ended_) return std::nullopt;
+  if (!all_restored() || current_ || ended_ || (overdue_ && !resume_)) return std::nullopt;
   if (!started_) {
     started_ = true;
     next_due_ = add(now, options_.interval);
   }
-  if (!ending_ && !requested_.empty()) {
+  if (!ending_ && !requested_.empty() && !overdue_) {
     const CheckpointKind kind = requested_.front();
     requested_.erase(requested_.begin());
     return trigger(kind, now);
@@ -71,10 +71,8 @@ CheckpointProtocol::Trigger CheckpointProtocol::trigger(CheckpointKind kind, Ste
 
 SteadyTime CheckpointProtocol::next_deadline() const {
   if (!all_restored() || ended_) return SteadyTime::max();
-  if (current_) {
-    return current_->writing_manifest ? SteadyTime::max()
-                                      : add(current_->started, options_.timeout);
-  }
+  if (current_) return add(current_->started, options_.timeout);
+  if (overdue_ && !resume_) return add(overdue_->started, options_.give_up_after);
   const bool at_once = !started_ || resume_ || (!ending_ && !requested_.empty());
   return at_once ? SteadyTime::min() : std::min(next_due_, hastened_);
 }
@@ -100,26 +98,39 @@ CheckpointProtocol::FailOutcome CheckpointProtocol::decline(TaskId task, Attempt
 }
 
 CheckpointProtocol::FailOutcome CheckpointProtocol::expire(SteadyTime now) {
-  if (!current_ || current_->writing_manifest) return FailOutcome::ignored;
-  if (now < add(current_->started, options_.timeout)) return FailOutcome::ignored;
+  if (overdue_ && now >= add(overdue_->started, options_.give_up_after)) {
+    return FailOutcome::storage_hangs;
+  }
+  if (!current_ || now < add(current_->started, options_.timeout)) return FailOutcome::ignored;
+  if (current_->writing_manifest) {
+    WEIR_CHECK(!overdue_, "two manifests are written at a time");
+    overdue_ = current_;
+  }
   return fail_current(now);
 }
 
 void CheckpointProtocol::manifest_written(CheckpointId id, SteadyTime now) {
-  WEIR_CHECK(current_ && current_->writing_manifest && current_->trigger.id == id,
-             "a manifest was written for a checkpoint that is not complete");
-  ended_ = ends_the_job(current_->trigger.kind);
+  WEIR_CHECK(writing() == id, "a manifest was written for a checkpoint that is not complete");
   last_completed_ = id;
   failures_in_a_row_ = 0;
-  current_.reset();
+  if (overdue_) {
+    ended_ = overdue_->trigger.kind == ending_;  // not one that was called off
+    overdue_.reset();
+  } else {
+    ended_ = ends_the_job(current_->trigger.kind);
+    current_.reset();
+  }
   pause_after(now);
 }
 
 CheckpointProtocol::FailOutcome CheckpointProtocol::manifest_failed(CheckpointId id,
                                                                     SteadyTime now) {
-  WEIR_CHECK(current_ && current_->writing_manifest && current_->trigger.id == id,
-             "a manifest failed for a checkpoint that is not complete");
-  return fail_current(now);
+  if (current_ && current_->writing_manifest && current_->trigger.id == id) {
+    return fail_current(now);
+  }
+  WEIR_CHECK(overdue() == id, "a manifest failed for a checkpoint that is not complete");
+  overdue_.reset();
+  return FailOutcome::ignored;
 }
 
 CheckpointProtocol::FailOutcome CheckpointProtocol::fail_current(SteadyTime now) {
@@ -148,6 +159,17 @@ void CheckpointProtocol::pause_after(SteadyTime now) {
 std::optional<CheckpointId> CheckpointProtocol::in_progress() const {
   if (!current_) return std::nullopt;
   return current_->trigger.id;
+}
+
+std::optional<CheckpointId> CheckpointProtocol::writing() const {
+  if (overdue_) return overdue_->trigger.id;
+  if (current_ && current_->writing_manifest) return current_->trigger.id;
+  return std::nullopt;
+}
+
+std::optional<CheckpointId> CheckpointProtocol::overdue() const {
+  if (!overdue_) return std::nullopt;
+  return overdue_->trigger.id;
 }
 
 std::vector<TaskId> CheckpointProtocol::waiting_for() const {

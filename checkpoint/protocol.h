@@ -9,6 +9,11 @@
 // it fails it is tried again at the next due time, since its sources have nothing left to send. A
 // failed savepoint is not retried; when the job was to stop with it, it goes on, by another
 // checkpoint at once, at whose barrier its sources go on.
+//
+// A manifest that is not written in time fails its checkpoint as well, but nobody can take back the
+// write that hangs: it may still come to its end and make that checkpoint exist. So nothing is
+// triggered until it does (but what sources go on by); then the checkpoint is complete, late, and
+// once.
 #pragma once
 
 #include <chrono>
@@ -36,9 +41,7 @@ enum class CheckpointKind : std::uint8_t {
 };
 
 /// Nothing follows such a checkpoint when it is complete.
-constexpr bool ends_the_job(CheckpointKind kind) {
-  return kind >= CheckpointKind::savepoint_stop;
-}
+constexpr bool ends_the_job(CheckpointKind kind) { return kind >= CheckpointKind::savepoint_stop; }
 
 class CheckpointProtocol {
  public:
@@ -46,13 +49,15 @@ class CheckpointProtocol {
     std::chrono::nanoseconds interval{std::chrono::seconds(1)};
     std::chrono::nanoseconds timeout{std::chrono::minutes(10)};
     std::uint32_t tolerated_failures = UINT32_MAX;  ///< in a row, before the job fails
+    /// The job fails when a manifest is not written for so long, counted as the time-out is.
+    std::chrono::nanoseconds give_up_after = std::chrono::nanoseconds::max();
   };
   struct Trigger {
     CheckpointId id = 0;
     CheckpointKind kind = CheckpointKind::periodic;
   };
   enum class AckOutcome { ignored, waiting, complete };
-  enum class FailOutcome { ignored, checkpoint_failed, job_must_fail };
+  enum class FailOutcome { ignored, checkpoint_failed, job_must_fail, storage_hangs };
 
   CheckpointProtocol(Options options, std::set<TaskId> tasks, AttemptId attempt,
                      CheckpointId last_id);
@@ -81,13 +86,21 @@ class CheckpointProtocol {
   /// twice or of another attempt is ignored.
   AckOutcome acknowledge(TaskId task, AttemptId attempt, CheckpointId id);
   FailOutcome decline(TaskId task, AttemptId attempt, CheckpointId id, SteadyTime now);
-  /// Declines the one under way if it has outlived its time-out.
+  /// Declines the one under way if it has outlived its time-out; `storage_hangs` when the manifest
+  /// of an earlier one has outlived Options::give_up_after.
   FailOutcome expire(SteadyTime now);
-  /// The manifest of `id` is durable (or writing it failed): the next one may start.
+  /// The manifest of `id` is durable (or writing it failed): the next one may start. Also of one
+  /// that was declined meanwhile, whose failure is then `ignored`.
   void manifest_written(CheckpointId id, SteadyTime now);
   FailOutcome manifest_failed(CheckpointId id, SteadyTime now);
 
   std::optional<CheckpointId> in_progress() const;
+  /// The one of which the manifest is being written, in time or not.
+  std::optional<CheckpointId> writing() const;
+  /// The one of which the manifest is overdue. No other can be written before that is.
+  std::optional<CheckpointId> overdue() const;
+  /// One that ends the job is complete.
+  bool ended() const { return ended_; }
   CheckpointId last_completed() const { return last_completed_; }
   /// Failures since the last one that was completed.
   std::uint32_t failures_in_a_row() const { return failures_in_a_row_; }
@@ -121,6 +134,7 @@ class CheckpointProtocol {
   bool ended_ = false;                    ///< that one is complete
   bool resume_ = false;                   ///< sources rest behind one that was called off
   std::optional<InProgress> current_;
+  std::optional<InProgress> overdue_;  ///< declined while its manifest was being written
 };
 
 }  // namespace weir

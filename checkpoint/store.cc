@@ -62,10 +62,14 @@ Status CheckpointStore::commit(const Manifest& manifest) {
   return Error{ErrorCode::fsync_failed, alone.error().message, true};  // it exists
 }
 
+std::string CheckpointStore::manifest_path(CheckpointId id) const {
+  return store_layout::manifest_path(root_, id);
+}
+
 Result<std::optional<Manifest>> CheckpointStore::newest() { return load_newest(storage_, root_); }
 
 Result<Manifest> CheckpointStore::load(CheckpointId id) {
-  auto manifest = load_manifest(storage_, manifest_path(root_, id), id);
+  auto manifest = load_manifest(storage_, store_layout::manifest_path(root_, id), id);
   if (manifest.ok() || manifest.error().code != ErrorCode::not_found) return manifest;
   return Error{ErrorCode::not_found,
                "There is no checkpoint " + std::to_string(id) + " in " + root_ +
@@ -74,7 +78,7 @@ Result<Manifest> CheckpointStore::load(CheckpointId id) {
 }
 
 Status CheckpointStore::verify(const Manifest& manifest) {
-  const std::string path = manifest_path(root_, manifest.id);
+  const std::string path = store_layout::manifest_path(root_, manifest.id);
   WEIR_ASSIGN(const Manifest stored, load(manifest.id));
   if (encode_manifest(stored) != encode_manifest(manifest)) {
     return Error{ErrorCode::corrupt,

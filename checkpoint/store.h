@@ -68,6 +68,8 @@ class CheckpointStore {
 
   const std::string& root() const { return root_; }
   std::string runs_folder() const { return root_ + "/runs"; }
+  /// The file that makes checkpoint `id` exist, for people.
+  std::string manifest_path(CheckpointId id) const;
   Storage& storage() { return storage_; }
   /// Of this folder; made from `seed`, which is random, when it has none yet.
   Result<StateIdentity> identity(std::uint64_t seed);

@@ -96,6 +96,8 @@ class Coordinator final : public TaskListener {
   bool quiescent() const { return io_under_way_ == 0; }
   /// For the simulation of a crash: its I/O has been dropped and never comes back.
   void abandon();
+  /// The manifest of a checkpoint is being written, in time or not.
+  bool writes_manifest() const { return started_ && protocol_->writing().has_value(); }
   /// Why the job failed.
   const Error& failure() const { return failure_; }
   CheckpointId last_completed() const { return last_completed_.load(); }
@@ -144,6 +146,7 @@ class Coordinator final : public TaskListener {
   void discover(StepId step);
   void splits_found(StepId step, Result<std::vector<NewSplit>> found);
   void poll_checkpoints(SteadyTime now);
+  std::string what_is_late() const;
   void trigger(CheckpointProtocol::Trigger trigger);
   void on_ack(TaskId task, CheckpointId id, std::vector<StepPart> parts);
   void assemble_and_write();

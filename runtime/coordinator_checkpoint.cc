@@ -42,19 +42,41 @@ void Coordinator::request_checkpoint(CheckpointKind kind, Done done) {
 
 void Coordinator::poll_checkpoints(SteadyTime now) {
   if (ending_) return;
+  const bool due = now >= protocol_->next_deadline();
+  const std::string late = due ? what_is_late() : "";  // before it is declined
   if (const auto outcome = protocol_->expire(now);
       outcome != CheckpointProtocol::FailOutcome::ignored) {
-    checkpoint_failed(outcome, {ErrorCode::io, "it took longer than its time-out", true});
+    checkpoint_failed(outcome, {ErrorCode::io, late, true});
   }
+  if (ending_ || state_ != State::running) return;
   if (const auto next = protocol_->poll(now)) trigger(*next);
+}
+
+/// What the checkpoint under way waits for, as the reason why it was not complete in time.
+std::string Coordinator::what_is_late() const {
+  if (const auto writing = protocol_->writing()) {
+    return "its manifest " + store_.manifest_path(*writing) +
+           " has not been written in time; the storage does not answer";
+  }
+  std::set<std::string> steps;
+  for (const TaskId late : protocol_->waiting_for()) {
+    for (const TaskEntry& task : tasks_) {
+      if (task.id != late) continue;
+      for (const StepId step : plan_.vertices[task.vertex].steps) {
+        steps.insert("'" + graph_.step(step).name + "'");
+      }
+    }
+  }
+  std::string text = "it took longer than its time-out; these steps have not written their part:";
+  for (const std::string& step : steps) text += " " + step;
+  return text;
 }
 
 void Coordinator::trigger(CheckpointProtocol::Trigger next) {
   current_ = next;
   parts_.clear();
-  auto wanted = std::stable_partition(waiting_.begin(), waiting_.end(), [&](const auto& w) {
-    return !serves(next.kind, w.first);
-  });
+  auto wanted = std::stable_partition(waiting_.begin(), waiting_.end(),
+                                      [&](const auto& w) { return !serves(next.kind, w.first); });
   for (auto it = wanted; it != waiting_.end(); ++it) current_done_.push_back(std::move(it->second));
   waiting_.erase(wanted, waiting_.end());
   WEIR_FAILPOINT("coordinator.trigger");
@@ -89,6 +111,11 @@ void Coordinator::on_ack(TaskId task, CheckpointId id, std::vector<StepPart> par
 }
 
 void Coordinator::assemble_and_write() {
+  if (protocol_->overdue()) {
+    const Error why{ErrorCode::io, what_is_late(), true};
+    return checkpoint_failed(protocol_->manifest_failed(current_.id, env_.clock->steady_now()),
+                             why);
+  }
   auto manifest = std::make_shared<Manifest>();
   manifest->job = identity_.job;
   manifest->run_id = identity_.run_id;
@@ -136,6 +163,12 @@ void Coordinator::assemble_and_write() {
 
 void Coordinator::completed(const std::shared_ptr<Manifest>& manifest, Status status) {
   const SteadyTime now = env_.clock->steady_now();
+  const bool late = protocol_->overdue() == manifest->id;
+  if (late) {
+    log_warn("coordinator",
+             "the write of " + store_.manifest_path(manifest->id) + " has come back, late: " +
+                 (status.ok() ? "the checkpoint is complete after all" : status.error().message));
+  }
   if (!status.ok()) {
     const ErrorCode code = status.error().code;
     if (code == ErrorCode::fsync_failed || code == ErrorCode::fenced) {
@@ -151,8 +184,10 @@ void Coordinator::completed(const std::shared_ptr<Manifest>& manifest, Status st
   completed_at_ = now.time_since_epoch().count();
   WEIR_FAILPOINT("coordinator.before_complete");
   for (TaskEntry& task : tasks_) task.gateway->checkpoint_complete(manifest->id);
-  for (Done& done : std::exchange(current_done_, {})) done(*manifest);
-  if (ends_the_job(current_.kind)) {
+  if (manifest->id == current_.id) {  // who asked for a late one has been told that it failed
+    for (Done& done : std::exchange(current_done_, {})) done(*manifest);
+  }
+  if (protocol_->ended()) {
     ending_ = current_.kind == CheckpointKind::final_ ? State::finished : State::stopped;
   }
   collect_garbage();
@@ -178,6 +213,13 @@ void Coordinator::checkpoint_failed(CheckpointProtocol::FailOutcome outcome, con
   note_failures(why.message);
   const std::string text =
       "checkpoint " + std::to_string(current_.id) + " was given up: " + why.message;
+  if (outcome == CheckpointProtocol::FailOutcome::storage_hangs) {
+    fail({why.code,
+          "The storage hangs: of checkpoint " + std::to_string(*protocol_->overdue()) + " " +
+              why.message + ". Another attempt may reach it.",
+          true});
+    return;
+  }
   if (outcome == CheckpointProtocol::FailOutcome::job_must_fail) {
     fail({why.code, "Too many checkpoints failed in a row; " + text, true});
     return;

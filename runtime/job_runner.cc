@@ -24,6 +24,8 @@ std::string random_name() { return Hash128{entropy_seed(), entropy_seed()}.hex()
 
 /// They wait for other systems, so there may be more of them than cores.
 constexpr unsigned kRemoteThreads = 8;
+/// After so many time-outs of checkpoints a manifest that is still being written ends an attempt.
+constexpr int kHungTimeouts = 3;
 
 /// A folder that disappears with this object; for runs without a state folder.
 class TemporaryFolder {
@@ -219,9 +221,15 @@ Status LocalJobRunner::begin_attempt() {
   WEIR_TRY(claim());
   DeploymentOptions options;
   // The clock's nanoseconds do not reach as far as milliseconds.
-  constexpr Duration kLongest{std::chrono::hours(24 * 365 * 100)};
+  constexpr Duration kLongest{std::chrono::hours(24 * 365 * 50)};
   options.coordinator.checkpoints.interval = std::min(options_.checkpoint_interval, kLongest);
   options.coordinator.checkpoints.timeout = std::min(options_.checkpoint_timeout, kLongest);
+  // A process of a cluster ends with its attempt, and the next one may reach the storage. One that
+  // runs alone would wait for the same storage again.
+  if (part_ != nullptr) {
+    options.coordinator.checkpoints.give_up_after =
+        kHungTimeouts * options.coordinator.checkpoints.timeout;
+  }
   options.coordinator.keep_checkpoints = options_.keep_checkpoints;
   options.coordinator.max_dead_letters = options_.max_dead_letters;
   options.coordinator.max_dead_letter_share = options_.max_dead_letter_share;

@@ -2,6 +2,7 @@
 #include "weir/runtime/simulation.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "weir/base/hash.h"
@@ -55,6 +56,21 @@ bool SimIoPool::run_one() {
   return true;
 }
 
+void SimIoPool::hang() {
+  std::move(waiting_.begin(), waiting_.end(), std::back_inserter(hung_));
+  waiting_.clear();
+}
+
+void SimIoPool::come_back() {
+  std::move(hung_.begin(), hung_.end(), std::back_inserter(waiting_));
+  hung_.clear();
+}
+
+void SimIoPool::drop() {
+  waiting_.clear();
+  hung_.clear();
+}
+
 std::unique_ptr<Channel> make_chaos_channel(std::size_t capacity, double full, Random& random,
                                             std::size_t& in_flight) {
   return std::make_unique<ChaosChannel>(1 + random.below(capacity), full, random, in_flight);
@@ -100,6 +116,7 @@ Status Simulation::start(const std::string& from) {
   WEIR_ASSIGN(store_, CheckpointStore::open(storage_, options_.state_dir));
   WEIR_TRY(claim(from));
   DeploymentOptions options;
+  options.coordinator.checkpoints = options_.checkpoints;
   options.coordinator.checkpoints.interval = options_.checkpoint_interval;
   options.coordinator.keep_checkpoints = options_.keep_checkpoints;
   options.coordinator.max_dead_letters = options_.max_dead_letters;

@@ -34,13 +34,16 @@ class SimIoPool final : public IoPool {
   void wait_idle() override {}
   /// Runs one piece, chosen at random; false when there is none.
   bool run_one();
-  /// The process has died: nothing of what waits will ever run.
-  void drop() { waiting_.clear(); }
+  /// What waits now hangs, as in a system call that does not return, until `come_back`.
+  void hang();
+  void come_back();
+  /// The process has died: nothing of what waits or hangs will ever run.
+  void drop();
   std::size_t waiting() const { return waiting_.size(); }
 
  private:
   Random& random_;
-  std::vector<std::function<void()>> waiting_;
+  std::vector<std::function<void()>> waiting_, hung_;
 };
 
 /// A channel of a random capacity from 1 to `capacity` that also refuses with probability
@@ -54,6 +57,7 @@ struct SimulationOptions {
   std::string state_dir = "/state";
   /// By default only those that are asked for.
   Duration checkpoint_interval{std::chrono::hours(24 * 365)};
+  CheckpointProtocol::Options checkpoints{};  ///< but for the interval
   std::size_t keep_checkpoints = 3;
   std::uint64_t max_dead_letters = UINT64_MAX;
   double max_dead_letter_share = 1.0;

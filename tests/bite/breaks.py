@@ -97,8 +97,8 @@ PROTOCOL = [
            "checkpoint/protocol.cc", "  return attempt == attempt_ && current_ &&",
            "  return current_ &&", "checkpoint/protocol"),
     _break("trigger_before_restore", "a checkpoint begins before all tasks have restored",
-           "checkpoint/protocol.cc", "  if (!all_restored() || current_ || ended_)",
-           "  if (current_ || ended_)", "checkpoint/protocol"),
+           "checkpoint/protocol.cc", "  if (!all_restored() || current_ || ended_ ||",
+           "  if (current_ || ended_ ||", "checkpoint/protocol"),
     _break("ack_before_whole", "a task acknowledges before its staged output is whole",
            "runtime/task_snapshot.cc",
            "      for (const auto& make_durable : job->durable) WEIR_TRY(make_durable());\n", "",
@@ -412,9 +412,9 @@ SINKS = [
 ATTEMPTS = [
     _break("commit_replaces", "a checkpoint takes the place of a newer attempt's claim",
            "checkpoint/claim.cc",
-           "  Status taken = write_new_file(storage_, manifest_path(root_, id), bytes, writer);",
-           "  Status taken = write_file_atomically(storage_, manifest_path(root_, id), bytes, "
-           "writer);", "checkpoint/claim"),
+           "  Status taken = write_new_file(storage_, store_layout::manifest_path(root_, id), ",
+           "  Status taken = write_file_atomically(storage_, "
+           "store_layout::manifest_path(root_, id), ", "checkpoint/claim"),
     _break("claim_leaves_room", "an attempt leaves an id free below its claim",
            "checkpoint/claim.cc", "slots.back().last() + 1;", "slots.back().last() + 2;",
            "checkpoint/claim"),

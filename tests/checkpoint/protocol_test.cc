@@ -82,7 +82,7 @@ TEST_F(Protocol, OneAtATimeAndIdsGrow) {
   expect_nothing(3s);
   acknowledge_all(11);
   expect_nothing(3s);  // the manifest is not durable yet
-  EXPECT_EQ(p_.next_deadline(), SteadyTime::max());
+  EXPECT_EQ(p_.next_deadline(), at(6s)) << "it must be in time, too";
   EXPECT_EQ(p_.last_completed(), 10u);
   p_.manifest_written(11, at(3s));
   EXPECT_EQ(p_.last_completed(), 11u);
@@ -164,7 +164,7 @@ TEST_F(Protocol, ADeclineAfterTheLastAckIsTooLate) {
   expect_trigger(1s, 11, Kind::periodic);
   acknowledge_all(11);
   EXPECT_EQ(p_.decline(1, kAttempt, 11, at(1s)), Fail::ignored);
-  EXPECT_EQ(p_.expire(at(1h)), Fail::ignored) << "its manifest is being written";
+  EXPECT_EQ(p_.expire(at(5999ms)), Fail::ignored) << "its manifest is being written";
   p_.manifest_written(11, at(2s));
   EXPECT_EQ(p_.last_completed(), 11u);
 }
@@ -338,6 +338,78 @@ TEST_F(Protocol, FinalIsTriedUntilItIsDone) {
   complete(13, 6600ms);
   expect_nothing(1h);
   EXPECT_EQ(p_.last_completed(), 13u);
+}
+
+TEST_F(Protocol, AManifestThatIsOverdueFailsItsCheckpointAndCompletesItWhenItIsThere) {
+  start();
+  expect_trigger(1s, 11, Kind::periodic);
+  acknowledge_all(11);
+  EXPECT_EQ(p_.writing(), 11u);
+  EXPECT_EQ(p_.next_deadline(), at(6s));
+  EXPECT_EQ(p_.expire(at(5999ms)), Fail::ignored);
+  EXPECT_EQ(p_.expire(at(6s)), Fail::checkpoint_failed);
+  EXPECT_EQ(p_.overdue(), 11u);
+  EXPECT_EQ(p_.failures_in_a_row(), 1u);
+  p_.request(Kind::savepoint);
+  p_.request(Kind::stop);
+  expect_nothing(1h);  // it would have to wait for that write
+  EXPECT_EQ(p_.expire(at(1h)), Fail::ignored);
+  EXPECT_EQ(p_.next_deadline(), SteadyTime::max());
+  p_.manifest_written(11, at(1h));
+  EXPECT_EQ(p_.last_completed(), 11u);
+  EXPECT_EQ(p_.failures_in_a_row(), 0u);
+  EXPECT_FALSE(p_.overdue());
+  expect_trigger(1h, 12, Kind::savepoint);
+}
+
+TEST_F(Protocol, AManifestThatFailsWhenItIsOverdueHasFailedOnce) {
+  start();
+  expect_trigger(1s, 11, Kind::periodic);
+  acknowledge_all(11);
+  EXPECT_EQ(p_.expire(at(6s)), Fail::checkpoint_failed);
+  EXPECT_EQ(p_.manifest_failed(11, at(7s)), Fail::ignored);
+  EXPECT_EQ(p_.failures_in_a_row(), 1u);
+  expect_trigger(8500ms, 12, Kind::periodic);
+  complete(12, 9s);
+}
+
+TEST_F(Protocol, AStopThatIsOverdueEndsTheJobWhenItIsThere) {
+  start();
+  p_.request(Kind::stop);
+  expect_trigger(100ms, 11, Kind::stop);
+  acknowledge_all(11);
+  EXPECT_EQ(p_.expire(at(6s)), Fail::checkpoint_failed);
+  EXPECT_FALSE(p_.ended());
+  p_.manifest_written(11, at(7s));
+  EXPECT_TRUE(p_.ended());
+  expect_nothing(1h);
+}
+
+TEST_F(Protocol, AStopBySavepointThatIsOverdueIsCalledOffAtOnceAndForGood) {
+  start();
+  p_.request(Kind::savepoint_stop);
+  expect_trigger(100ms, 11, Kind::savepoint_stop);
+  acknowledge_all(11);
+  EXPECT_EQ(p_.expire(at(6s)), Fail::checkpoint_failed);
+  expect_trigger(6s, 12, Kind::periodic);  // by its barrier sources go on
+  acknowledge_all(12);
+  EXPECT_EQ(p_.writing(), 11u);
+  EXPECT_EQ(p_.manifest_failed(12, at(7s)), Fail::checkpoint_failed);
+  expect_nothing(1h);
+  p_.manifest_written(11, at(1h));
+  EXPECT_FALSE(p_.ended());
+  expect_trigger(2h, 13, Kind::periodic);
+}
+
+TEST_F(Protocol, TheJobFailsWhenAManifestIsOverdueForTooLong) {
+  p_ = CheckpointProtocol({1s, 5s, UINT32_MAX, 15s}, {1, 2, 3}, kAttempt, 10);
+  start();
+  expect_trigger(1s, 11, Kind::periodic);
+  acknowledge_all(11);
+  EXPECT_EQ(p_.expire(at(6s)), Fail::checkpoint_failed);
+  EXPECT_EQ(p_.next_deadline(), at(16s));
+  EXPECT_EQ(p_.expire(at(15999ms)), Fail::ignored);
+  EXPECT_EQ(p_.expire(at(16s)), Fail::storage_hangs);
 }
 
 TEST_F(Protocol, NeverAsIntervalOrTimeOutIsNever) {

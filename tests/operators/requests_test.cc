@@ -152,6 +152,58 @@ TEST_F(Requests, AJobGoesOnWhenTheSavepointThatItWasToStopWithFails) {
   }
 }
 
+TEST_F(Requests, AManifestThatHangsFailsItsCheckpointAloneAndCompletesItOnceWhenItIsWritten) {
+  begin(parking);
+  push("a", 1);
+  ASSERT_TRUE(core_->settle().ok());
+  const CheckpointId before = coordinator().last_completed();
+  Answer hung, next;
+  coordinator().request_checkpoint(CheckpointKind::savepoint, into(hung));
+  ASSERT_TRUE(core_->simulation().run_until([&] { return coordinator().writes_manifest(); }));
+  core_->simulation().io().hang();
+  core_->advance(11min);
+  ASSERT_TRUE(hung);
+  ASSERT_FALSE(hung->ok());
+  EXPECT_THAT(hung->error().message,
+              HasSubstr(core_->simulation().store()->manifest_path(before + 1)));
+  EXPECT_EQ(coordinator().failed_checkpoints().first, 1u);
+  push("a", 2);  // the job goes on
+  coordinator().request_checkpoint(CheckpointKind::periodic, into(next));
+  core_->advance(11min);
+  EXPECT_THAT(output(), ElementsAre(1, 2));
+  EXPECT_FALSE(next) << "it waits for that write";
+  EXPECT_EQ(coordinator().last_completed(), before);
+
+  core_->simulation().io().come_back();
+  ASSERT_TRUE(core_->settle().ok());
+  ASSERT_TRUE(next && next->ok());
+  EXPECT_EQ(next->value().id, before + 2) << "behind the one that was late";
+  EXPECT_EQ(coordinator().failed_checkpoints().first, 0u);
+  core_->crash(1);
+  push("a", 3);
+  ASSERT_TRUE(core_->settle().ok());
+  EXPECT_THAT(output(), ElementsAre(1, 2, 3)) << "each once";
+}
+
+TEST_F(Requests, AJobThatWasToStopWithASavepointGoesOnWhenItsManifestHangs) {
+  begin(parking);
+  Answer hung;
+  coordinator().request_checkpoint(CheckpointKind::savepoint_stop, into(hung));
+  ASSERT_TRUE(core_->simulation().run_until([&] { return coordinator().writes_manifest(); }));
+  core_->simulation().io().hang();
+  core_->advance(11min);
+  ASSERT_TRUE(hung);
+  EXPECT_FALSE(hung->ok());
+  push("a", 1);
+  ASSERT_TRUE(core_->settle().ok());
+  EXPECT_THAT(output(), ElementsAre(1));
+  core_->simulation().io().come_back();
+  push("a", 2);
+  ASSERT_TRUE(core_->settle().ok());
+  EXPECT_THAT(output(), ElementsAre(1, 2));
+  EXPECT_EQ(coordinator().state(), Coordinator::State::running);
+}
+
 TEST_F(Requests, ASavepointAskedForWithAStopThatWaitsIsMade) {
   begin(parking);
   Answer stopped, made;

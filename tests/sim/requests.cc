@@ -14,6 +14,12 @@ bool may_be_dropped(const DeadLetter& letter) {
   return letter.step != "trace" && letter.step != "totals";
 }
 
+/// Of the time-out that an attempt may have.
+bool was_late(const Error& error) {
+  return error.message.find("in time") != std::string::npos ||
+         error.message.find("time-out") != std::string::npos;
+}
+
 }  // namespace
 
 void Scenario::ask_for_checkpoint() {
@@ -37,7 +43,8 @@ void Scenario::checkpoint_made(const Result<Manifest>& made, CheckpointKind kind
     if (kind == CheckpointKind::savepoint || (stop && random_.chance(0.5))) {
       export_savepoint(*made, stop);
     }
-  } else if (!Weather::made(made.error()) && made.error().code != ErrorCode::cancelled) {
+  } else if (!Weather::made(made.error()) && !was_late(made.error()) &&
+             made.error().code != ErrorCode::cancelled) {
     wrong("a checkpoint failed by itself: " + made.error().message);
   } else {
     ++summary_.declined;
@@ -130,8 +137,8 @@ void Scenario::letters_answered(const Result<Manifest>& done,
   if (!done.ok()) {
     const ErrorCode code = done.error().code;
     // A drop, too, may be told of a replay that failed while both were under way.
-    const bool known =
-        Weather::made(done.error()) || code == ErrorCode::cancelled || code == ErrorCode::user_code;
+    const bool known = Weather::made(done.error()) || was_late(done.error()) ||
+                       code == ErrorCode::cancelled || code == ErrorCode::user_code;
     if (!known) wrong("letters were not answered for: " + done.error().message);
     return;
   }

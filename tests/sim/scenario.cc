@@ -64,6 +64,7 @@ SimulationOptions Scenario::draw_options() {
   options.state_dir = state_folder_;
   options.parallelism = 1 + static_cast<std::uint32_t>(random_.below(4));
   options.checkpoint_interval = Duration(2 + random_.below(200));
+  if (random_.chance(0.5)) options.checkpoints.timeout = Duration(300 + random_.below(2000));
   options.keep_checkpoints = shape_.keep_checkpoints;
   options.channel_capacity = 1 + random_.below(6);
   options.channel_full = 0.4 * static_cast<double>(random_.below(100)) / 100;
@@ -183,11 +184,21 @@ void Scenario::something_happens() {
   if (random_.chance(0.001)) ask_about_letters();
   if (random_.chance(0.002)) world_moves();
   if (random_.chance(0.0007)) look();
+  if (random_.chance(0.0005 * storm)) disk_hangs();
+  if (random_.chance(0.0001)) simulation_->io().come_back();
   if (interruptions_left_ > 0 && random_.chance(0.0007 * storm)) interrupt();
+}
+
+/// Like a mount whose server is gone: what was asked of it comes back much later, or never.
+void Scenario::disk_hangs() {
+  if (simulation_->io().waiting() == 0) return;
+  tell("the disk hangs");
+  simulation_->io().hang();
 }
 
 void Scenario::leave_alone() {
   weather_.calm();
+  simulation_->io().come_back();
   for (std::size_t i = 0; i < simulation_->deployment().tasks().size(); ++i) {
     simulation_->slow_down(i, 0);
   }
@@ -272,6 +283,7 @@ std::string Scenario::where_it_stands() const {
 /// Lets what is due be committed. A fault of the disk may still come in between.
 void Scenario::end_well() {
   if (random_.chance(0.7)) weather_.calm();
+  simulation_->io().come_back();
   const bool settled = simulation_->settle(4 * kPatience);
   if (has_failed(" at its end")) {
     weather_.calm();

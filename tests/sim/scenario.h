@@ -53,6 +53,7 @@ class Scenario {
   void something_happens();
   void leave_alone();
   void world_moves();
+  void disk_hangs();
   void interrupt();
   void die(bool power_loss);
   void look();
