@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -25,10 +26,13 @@ enum class ErrorCode : std::uint8_t {
   cancelled,         ///< somebody asked us to stop
   user_code,         ///< a function of the job threw
   fenced,            ///< a newer attempt of the job has begun; this one must end and touch nothing
+  peer_lost,         ///< the connection to another process is gone; why, the other end may know
 };
 
 /// Returns the lower-case name of `code`, as JSON output and logs show it.
 const char* to_string(ErrorCode code);
+/// The code of that name; `io` for one that is not known here: a newer version may have said it.
+ErrorCode parse_error_code(std::string_view name);
 
 /// A failure: `message` is a full sentence for a person; `retryable` says that the same call may
 /// succeed later without anybody changing anything.

@@ -23,10 +23,7 @@ constexpr std::chrono::seconds kPatience{10};
 
 /// The code that an error of the API names.
 ErrorCode code_of(const std::string& name) {
-  for (int code = 0; code <= static_cast<int>(ErrorCode::user_code); ++code) {
-    if (name == to_string(static_cast<ErrorCode>(code))) return static_cast<ErrorCode>(code);
-  }
-  return name == "unauthorized" ? ErrorCode::incompatible : ErrorCode::io;
+  return name == "unauthorized" ? ErrorCode::incompatible : parse_error_code(name);
 }
 
 json::object parse_body(const HttpResponse& response) {

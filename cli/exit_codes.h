@@ -33,6 +33,7 @@ inline int exit_code_of(const Error& error) {
     case ErrorCode::cancelled:
     case ErrorCode::user_code:
     case ErrorCode::fenced:
+    case ErrorCode::peer_lost:
       return kFailed;
   }
   return kFailed;

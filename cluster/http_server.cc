@@ -64,6 +64,7 @@ unsigned status_of(const Error& error) {
       return 507;
     case ErrorCode::io:
     case ErrorCode::cancelled:
+    case ErrorCode::peer_lost:
       return 503;
     case ErrorCode::corrupt:
     case ErrorCode::fsync_failed:

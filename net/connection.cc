@@ -182,7 +182,8 @@ bool Link::Connection::send_from(OutEnd& out) {
   out.credit -= cost_of(bytes, options_.window_bytes);
   if (bytes > options_.max_frame_bytes) {
     fail("a batch of " + std::to_string(bytes) + " bytes is larger than a frame may be (" +
-         std::to_string(options_.max_frame_bytes) + ")");
+             std::to_string(options_.max_frame_bytes) + ")",
+         ErrorCode::io);
   }
   elements_out_.fetch_add(1, std::memory_order_relaxed);
   if (element.batch) {

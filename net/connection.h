@@ -47,7 +47,7 @@ class Link::Connection final : public std::enable_shared_from_this<Connection>, 
   Status on_frame(const Frame& frame);
   Status on_credit(OutEnd& out, std::string_view body);
   Status on_element(InEnd& in, std::string_view body);
-  void fail(const std::string& what, ErrorCode code = ErrorCode::io);
+  void fail(const std::string& what, ErrorCode code = ErrorCode::peer_lost);
 
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer pause_;  // between two writes

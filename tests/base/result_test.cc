@@ -56,9 +56,16 @@ TEST(CheckDeathTest, NamesConditionPlaceAndInvariant) {
 }
 
 TEST(ErrorCode, EveryCodeHasAName) {
-  for (int code = 0; code <= static_cast<int>(ErrorCode::fenced); ++code) {
-    EXPECT_STRNE(to_string(static_cast<ErrorCode>(code)), "unknown") << code;
+  for (int number = 0; number <= static_cast<int>(ErrorCode::peer_lost); ++number) {
+    const auto code = static_cast<ErrorCode>(number);
+    EXPECT_STRNE(to_string(code), "unknown") << number;
+    EXPECT_EQ(parse_error_code(to_string(code)), code);
   }
+}
+
+TEST(ErrorCode, OneThatIsNotKnownHereIsAFailureOfAnyKind) {
+  EXPECT_EQ(parse_error_code("of_a_newer_version"), ErrorCode::io);
+  EXPECT_EQ(parse_error_code(""), ErrorCode::io);
 }
 
 }  // namespace

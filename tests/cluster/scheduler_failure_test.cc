@@ -4,8 +4,6 @@
 namespace weir::cluster {
 namespace {
 
-constexpr const char* kGone = "The connection to process 1 is gone: end of file";
-
 class SchedulerFailure : public ::testing::Test {
  protected:
   void SetUp() override { begin(); }
@@ -46,7 +44,7 @@ TEST_F(SchedulerFailure, LongMessagesDoNotFillTheRecord) {
   std::string message = "x";
   for (int i = 0; i < 500'000; ++i) message += "\u00e4";
   for (int i = 0; i < 10; ++i) {
-    play.report("a", play.ended(0, "The connection to b is gone: " + message));
+    play.report("a", play.missed_peer(0, message));
     play.report("b", play.ended(1, message));
     play.wait(play.idle());
   }
@@ -77,14 +75,14 @@ TEST_F(SchedulerFailure, WithoutAnyWorkerTheJobWaits) {
 }
 
 TEST_F(SchedulerFailure, SeveralReportsOfOneAttemptCountOnce) {
-  play.report("a", play.ended(0, kGone));
+  play.report("a", play.missed_peer(0));
   EXPECT_THAT(play.report("b", play.ended(1, "out of memory")),
               ElementsAre("save j-1 restarting 1 []"));
   EXPECT_EQ(play.record().failures, 1u);
   ASSERT_EQ(play.record().exceptions.size(), 1u);
   EXPECT_EQ(play.record().exceptions.at(0).message, "out of memory");
   EXPECT_EQ(play.record().exceptions.at(0).worker, "b");
-  EXPECT_THAT(play.report("a", play.ended(0, kGone)), IsEmpty());
+  EXPECT_THAT(play.report("a", play.missed_peer(0)), IsEmpty());
   EXPECT_THAT(play.report("a", play.ended(0, "disk full")), IsEmpty()) << "the first of a rank";
 }
 
@@ -95,7 +93,7 @@ TEST_F(SchedulerFailure, WhatCannotHealFailsTheJob) {
 }
 
 TEST_F(SchedulerFailure, WhatCannotHealFailsTheJobAlsoWhenItIsToldLater) {
-  play.report("a", play.ended(0, kGone));
+  play.report("a", play.missed_peer(0));
   EXPECT_THAT(play.report("b", play.ended(1, "a function threw", false)),
               ElementsAre("save j-1 failed 1 []"));
   EXPECT_EQ(play.record().exceptions.at(0).message, "a function threw");
@@ -104,14 +102,14 @@ TEST_F(SchedulerFailure, WhatCannotHealFailsTheJobAlsoWhenItIsToldLater) {
 
 TEST_F(SchedulerFailure, ButNotWhenAnotherAttemptHasBegun) {
   const ProcessReport late = play.ended(1, "a function threw", false);
-  play.report("a", play.ended(0, kGone));
+  play.report("a", play.missed_peer(0));
   play.wait(100ms);
   EXPECT_THAT(play.report("b", late), IsEmpty());
   EXPECT_EQ(play.record().state, JobState::starting);
 }
 
 TEST_F(SchedulerFailure, AFinishThatComesAfterItsEchoCounts) {
-  play.report("b", play.ended(1, kGone));
+  play.report("b", play.missed_peer(1));
   EXPECT_THAT(play.report("a", play.word(JobState::finished)),
               ElementsAre("save j-1 finished 1 []"));
   EXPECT_THAT(play.record().exceptions, IsEmpty());
@@ -119,7 +117,7 @@ TEST_F(SchedulerFailure, AFinishThatComesAfterItsEchoCounts) {
 }
 
 TEST_F(SchedulerFailure, AnEchoBeforeTheLossOfItsWorkerIsThatLoss) {
-  play.report("a", play.ended(0, kGone));
+  play.report("a", play.missed_peer(0));
   EXPECT_EQ(play.record().failures, 1u);
   EXPECT_THAT(play.lose("b"), ElementsAre("save j-1 starting 2 [a:4]", "start a j-1/2/0"));
   EXPECT_EQ(play.record().failures, 0u);
@@ -231,7 +229,7 @@ TEST_F(SchedulerFailure, AfterThreeFailuresInARowItIsAvoidedInAnyCase) {
 
 TEST_F(SchedulerFailure, WhoMissesAPeerIsNotToBlame) {
   play.join("c", 4);
-  play.report("a", play.ended(0, kGone));
+  play.report("a", play.missed_peer(0));
   play.wait(100ms);
   EXPECT_THAT(text_of(play.record()), "j-1 starting 2 [c:2 a:1 b:1]");
 }

@@ -137,6 +137,13 @@ class Play {
     report.failure = Error{ErrorCode::io, std::move(message), retryable};
     return report;
   }
+  /// Ended for nothing but that it missed another.
+  ProcessReport missed_peer(std::uint32_t process,
+                            std::string message = "The connection to process 1 is gone") const {
+    ProcessReport report = ended(process, std::move(message));
+    report.failure->code = ErrorCode::peer_lost;
+    return report;
+  }
   ProcessReport word(JobState outcome) const {
     ProcessReport report = at(ProcessPhase::ended, 0);
     report.outcome = outcome;

@@ -12,7 +12,9 @@ std::string name_of(const ProcessId& id) {
   return id.job + "/" + std::to_string(id.attempt) + "/" + std::to_string(id.process);
 }
 
-Error echo() { return {ErrorCode::io, "The connection to a peer is gone: end of file", true}; }
+Error echo() {
+  return {ErrorCode::peer_lost, "The connection to a peer is gone: end of file", true};
+}
 
 }  // namespace
 
