@@ -6,10 +6,11 @@
 #include <capnp/serialize.h>
 #include <kj/exception.h>
 
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "weir/base/result.h"
 
@@ -25,38 +26,36 @@ std::string write_capnp(Build&& build) {
   return {reinterpret_cast<const char*>(bytes.begin()), bytes.size()};
 }
 
+/// The most that a message may be.
+inline constexpr std::size_t kMostMessageBytes = std::size_t{64} << 20;
+
 /// Calls `read`, which returns a Status or a Result, with the root of what `bytes` hold. Error:
-/// corrupt, also when `read` comes upon something that a message cannot be.
+/// corrupt, also when `read` comes upon something that a message cannot be. A reader of a flat
+/// array allocates nothing on the word of a header (hazard H33).
 template <class Root, class Read>
 auto read_capnp(std::string_view bytes, Read&& read)
     -> decltype(read(std::declval<typename Root::Reader>())) {
-  // A message is read about once; lists that take no bytes cannot claim millions of entries.
-  const std::uint64_t most_words = 4 * bytes.size() / sizeof(capnp::word) + 1024;
-  constexpr int kDeepest = 16;
   const auto corrupt = [](const std::string& why) {
-    return Error{ErrorCode::corrupt, "a message that cannot be read: " + why};
+    return Error{ErrorCode::corrupt, "A message that does not read back: " + why};
   };
-  if (bytes.size() % sizeof(capnp::word) != 0) return corrupt("it has no whole number of words");
-  // Aligned as the library wants it.
-  std::vector<capnp::word> words(bytes.size() / sizeof(capnp::word));
-  std::memcpy(words.data(), bytes.data(), bytes.size());
+  if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0) {
+    return corrupt(std::to_string(bytes.size()) + " bytes are no whole number of words");
+  }
+  if (bytes.size() > kMostMessageBytes) return corrupt("it is larger than 64 MiB");
+  auto words = kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word));  // aligned
+  std::memcpy(words.begin(), bytes.data(), bytes.size());
+  capnp::ReaderOptions limits;
+  // A message of ours reads each word about once; more would be pointers to the same, or lists of
+  // nothing.
+  limits.traversalLimitInWords = 4 * words.size() + 64;
+  limits.nestingLimit = 16;
   try {
-    capnp::ReaderOptions options;
-    options.traversalLimitInWords = most_words;
-    options.nestingLimit = kDeepest;
-    capnp::FlatArrayMessageReader message(kj::arrayPtr(words.data(), words.size()), options);
-    return read(message.getRoot<Root>());
+    capnp::FlatArrayMessageReader message(words, limits);
+    if (message.getEnd() != words.end()) return corrupt("there is more behind its end");
+    return read(message.template getRoot<Root>());
   } catch (const kj::Exception& e) {
     return corrupt(e.getDescription().cStr());
   }
-}
-
-/// The code of that name (to_string of base/result.h); `io` for one that is not known here.
-inline ErrorCode parse_error_code(std::string_view name) {
-  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(ErrorCode::fenced); ++i) {
-    if (name == to_string(static_cast<ErrorCode>(i))) return static_cast<ErrorCode>(i);
-  }
-  return ErrorCode::io;
 }
 
 }  // namespace weir::cluster

@@ -1,22 +1,12 @@
-// Messages as Cap'n Proto; see messages.h. Not packed: a frame has its own hash, messages are few,
-// and a reader of a flat array allocates nothing on the word of a header (hazard H33). What Cap'n
-// Proto throws at bytes that are no message stops in `decode`.
+// Messages as Cap'n Proto; see messages.h. Not packed: a frame has its own hash, and messages are
+// few.
 #include "weir/cluster/messages.h"
 
-#include <capnp/message.h>
-#include <capnp/serialize.h>
-#include <kj/exception.h>
-
-#include <algorithm>
-#include <cstring>
-
 #include "messages.capnp.h"
+#include "weir/cluster/capnp.h"
 
 namespace weir::cluster {
 namespace {
-
-constexpr std::uint64_t kMostWords = (64 << 20) / sizeof(capnp::word);
-constexpr int kDeepest = 16;
 
 /// Refuses the message that is being read.
 [[noreturn]] void refuse(const std::string& why) {
@@ -28,13 +18,6 @@ constexpr int kDeepest = 16;
 
 capnp::Text::Reader text(const std::string& s) { return {s.data(), s.size()}; }
 std::string text(capnp::Text::Reader t) { return {t.begin(), t.size()}; }
-
-ErrorCode error_code(const std::string& name) {
-  for (int i = 0; i <= static_cast<int>(ErrorCode::fenced); ++i) {
-    if (name == to_string(static_cast<ErrorCode>(i))) return static_cast<ErrorCode>(i);
-  }
-  refuse("there is no error '" + name + "'");
-}
 
 JobState job_state(const std::string& name) {
   JobState found{};
@@ -79,7 +62,7 @@ void write(wire::Failure::Builder to, const Error& error) {
   to.setRetryable(error.retryable);
 }
 Error read(wire::Failure::Reader from) {
-  return {error_code(text(from.getCode())), text(from.getMessage()), from.getRetryable()};
+  return {parse_error_code(text(from.getCode())), text(from.getMessage()), from.getRetryable()};
 }
 
 void write(wire::ProcessId::Builder to, const ProcessId& id) {
@@ -293,10 +276,6 @@ Result<Message> read(wire::Message::Reader from) {
                    ", which this version does not know; the other end is newer"};
 }
 
-Error corrupt(const std::string& why) {
-  return {ErrorCode::corrupt, "A message that does not read back: " + why};
-}
-
 }  // namespace
 
 std::string to_string(const ProcessId& id) {
@@ -304,34 +283,12 @@ std::string to_string(const ProcessId& id) {
 }
 
 std::string encode(const Message& message) {
-  capnp::MallocMessageBuilder builder;
-  std::visit(Writer{builder.initRoot<wire::Message>()}, message);
-  const kj::Array<capnp::word> words = capnp::messageToFlatArray(builder);
-  const auto bytes = words.asBytes();
-  return {reinterpret_cast<const char*>(bytes.begin()), bytes.size()};
+  return write_capnp<wire::Message>(
+      [&message](wire::Message::Builder to) { std::visit(Writer{to}, message); });
 }
 
 Result<Message> decode(std::string_view bytes) {
-  if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0) {
-    return corrupt(std::to_string(bytes.size()) + " bytes are no whole number of words");
-  }
-  const std::size_t count = bytes.size() / sizeof(capnp::word);
-  if (count > kMostWords) return corrupt("it is larger than 64 MiB");
-  auto words = kj::heapArray<capnp::word>(count);
-  std::memcpy(words.begin(), bytes.data(), bytes.size());
-  capnp::ReaderOptions limits;
-  // A message of ours reads each word once; more would be pointers to the same, or lists of
-  // nothing.
-  limits.traversalLimitInWords = std::min<std::uint64_t>(kMostWords, 4 * count + 64);
-  limits.nestingLimit = kDeepest;
-  try {
-    capnp::FlatArrayMessageReader reader(words, limits);
-    Result<Message> message = read(reader.getRoot<wire::Message>());
-    if (reader.getEnd() != words.end()) return corrupt("there is more behind its end");
-    return message;
-  } catch (const kj::Exception& e) {
-    return corrupt(e.getDescription().cStr());
-  }
+  return read_capnp<wire::Message>(bytes, [](wire::Message::Reader from) { return read(from); });
 }
 
 }  // namespace weir::cluster

@@ -217,7 +217,7 @@ TEST(Messages, AnUnknownKindSaysThatTheOtherEndIsNewer) {
   EXPECT_THAT(arrived.error().message, HasSubstr("newer"));
 }
 
-TEST(Messages, UnknownTextsOfEnumsAreCorrupt) {
+TEST(Messages, UnknownTextsOfStatesAreCorrupt) {
   ProcessReport report;
   report.outcome = JobState::restarting;
   std::string bytes = encode(report);
@@ -226,13 +226,18 @@ TEST(Messages, UnknownTextsOfEnumsAreCorrupt) {
   ASSERT_FALSE(state.ok());
   EXPECT_EQ(state.error().code, ErrorCode::corrupt);
   EXPECT_THAT(state.error().message, HasSubstr("unheard_of"));
+}
 
-  bytes = encode(Answer{1, "", Error{ErrorCode::disk_full, "", false}});
+TEST(Messages, AFailureOfAKindThatIsNotKnownHereIsAFailure) {
+  std::string bytes = encode(Answer{1, "", Error{ErrorCode::disk_full, "what happened", true}});
   bytes.replace(bytes.find("disk_full"), 9, "disk_gone");
-  const auto code = decode(bytes);
-  ASSERT_FALSE(code.ok());
-  EXPECT_EQ(code.error().code, ErrorCode::corrupt);
-  EXPECT_THAT(code.error().message, HasSubstr("disk_gone"));
+  const auto arrived = decode(bytes);
+  ASSERT_TRUE(arrived.ok()) << arrived.error().message;
+  const auto& failure = std::get<Answer>(*arrived).failure;
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->code, ErrorCode::io);
+  EXPECT_EQ(failure->message, "what happened");
+  EXPECT_TRUE(failure->retryable);
 }
 
 TEST(Messages, AListOfNothingThatClaimsMillionsIsRefused) {
