@@ -14,6 +14,7 @@
 
 #include "weir/base/check.h"
 #include "weir/base/log.h"
+#include "weir/base/seldom_lines.h"
 #include "weir/net/connection.h"
 #include "weir/net/frame.h"
 
@@ -116,7 +117,8 @@ struct Network::Impl {
   Greet greet;
   Arrived arrived;
   std::size_t greeting = 0;
-  std::thread thread;  // if it has one
+  SeldomLines refusals;  // who is refused tries again
+  std::thread thread;    // if it has one
 
   bool driven() const { return !thread.joinable(); }
   void accept();
@@ -194,7 +196,9 @@ void Network::Impl::at_the_door(tcp::socket socket) {
   auto caller = std::make_shared<Greeting>(std::move(socket));
   caller->limit(kGreeting);
   const auto refuse = [this, caller, who](const Error& why) {
-    log_warn("network", "refused a connection from " + who + ": " + why.message);
+    const auto line = refusals.pass("refused a connection from " + who + ": " + why.message,
+                                    std::chrono::steady_clock::now());
+    if (line) log_warn("network", *line);
     // Who is no stranger is told; noise gets no answer.
     if (why.code != ErrorCode::incompatible) {
       --greeting;

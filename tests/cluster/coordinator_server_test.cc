@@ -451,6 +451,25 @@ TEST_F(CoordinatorTest, AWorkerThatSaysWhatItShouldNotIsClosedAndTheOthersStay) 
       eventually([&] { return ask(*server, "/workers").at("workers").as_array().size() == 1; }));
 }
 
+TEST_F(CoordinatorTest, AWorkerThatIsRefusedAgainAndAgainIsToldOfOnce) {
+  const auto leads = start();
+  wait_until_leads(*leads);
+  const auto stands_by = start();
+  StubWorker worker("one.1");
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_FALSE(worker.join(stands_by->standing().self.workers).ok());
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  int lines = 0;
+  for (std::size_t at = log.find("not the leader"); at != std::string::npos;
+       at = log.find("not the leader", at + 1)) {
+    ++lines;
+  }
+  EXPECT_GE(lines, 1) << log;
+  EXPECT_LE(lines, 2) << "who leads may be heard of between the first two: " << log;
+}
+
 TEST_F(CoordinatorTest, WrongRequestsChangeNothing) {
   const auto server = start();
   wait_until_leads(*server);
