@@ -35,7 +35,7 @@ Result<ProcessId> parse_id(const std::string& text) {
 /// The options of a submitted job are those of `weir run`.
 Result<LoadedJob> load(const Assignment& assignment) {
   const JobSpec& spec = assignment.start.spec;
-  WEIR_ASSIGN(const JobLibrary library, load_job_library(assignment.library));
+  WEIR_ASSIGN(const JobLibrary library, load_job_copy(assignment.library, spec.library_hash));
   const Command command = run_command();
   Args args(command);
   args.add_operand(assignment.library);

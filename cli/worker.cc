@@ -44,7 +44,7 @@ std::string default_folder(const std::string& name) {
   if (home != nullptr && *home != '\0') {
     return join_path(home, ".local/state/weir/workers/" + name);
   }
-  return "/tmp/weir-" + std::to_string(::getuid()) + "/workers/" + name;
+  return "";  // nowhere that others could be before us
 }
 
 Result<WorkerOptions> worker_options(const Args& args) {
@@ -59,6 +59,10 @@ Result<WorkerOptions> worker_options(const Args& args) {
   WEIR_ASSIGN(const std::uint64_t slots, args.number("slots", 0, 1, 100'000));
   options.slots = static_cast<std::uint32_t>(slots);
   options.work = args.text("work", default_folder(options.name));
+  if (options.work.empty()) {
+    return Error{ErrorCode::invalid_argument,
+                 "'weir worker' needs a folder of this host: --work DIR, since HOME is not set"};
+  }
   WEIR_ASSIGN(options.token, token_of(args));
   WEIR_ASSIGN(const Duration isolation,
               args.duration("isolation", std::chrono::duration_cast<Duration>(options.isolation)));

@@ -16,6 +16,7 @@
 
 #include "weir/base/hash.h"
 #include "weir/base/log.h"
+#include "weir/base/own_folder.h"
 #include "weir/base/path.h"
 
 namespace weir::cluster {
@@ -81,6 +82,9 @@ Result<std::string> LibraryCache::copy(const Wanted& wanted) {
   const auto is_it = [&](const std::string& bytes) {
     return content_hash(bytes).hex() == wanted.hash;
   };
+  // Processes load what is in it as code.
+  WEIR_TRY(storage_->make_dirs(parent_path(folder_)));
+  WEIR_TRY(own_folder(folder_, true));
   if (const auto old = read_file(*storage_, path); old.ok() && is_it(*old)) {
     ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // used now
     return path;
@@ -98,7 +102,6 @@ Result<std::string> LibraryCache::copy(const Wanted& wanted) {
                                          " is not what was submitted: its content hash is " +
                                          content_hash(*bytes).hex() + ". Submit it again."};
   }
-  WEIR_TRY(storage_->make_dirs(folder_));
   const std::string temporary = path + ".tmp";
   WEIR_ASSIGN(auto file, storage_->create(temporary));
   WEIR_TRY(file->append(*bytes));

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "weir/base/hash.h"
+#include "weir/base/own_folder.h"
 #include "weir/base/path.h"
 #include "weir/base/storage.h"
 
@@ -31,7 +32,7 @@ std::string cache_folder() {
   if (const char* home = std::getenv("HOME"); home && *home) {
     return std::string(home) + "/.cache/weir/jobs";
   }
-  return "/tmp/weir-jobs-" + std::to_string(getuid());
+  return "/tmp/weir-jobs-" + std::to_string(geteuid());
 }
 
 /// How long the file of a 64-bit ELF object must be for its headers, segments and sections to be
@@ -76,6 +77,8 @@ Result<std::string> copy_by_content(const std::string& bytes, const std::string&
   auto storage = make_posix_storage();
   const std::string folder = cache_folder();
   const std::string copy = folder + "/" + version + ".so";
+  WEIR_TRY(storage->make_dirs(std::string(parent_path(folder))));
+  WEIR_TRY(own_folder(folder, true));  // or others could replace what is loaded
   WEIR_ASSIGN(const bool there, storage->exists(copy));
   if (there) {
     auto old = read_file(*storage, copy);
@@ -84,7 +87,6 @@ Result<std::string> copy_by_content(const std::string& bytes, const std::string&
       return copy;
     }
   }
-  WEIR_TRY(storage->make_dirs(folder));
   const std::string temporary = copy + "." + std::to_string(getpid());
   WEIR_ASSIGN(auto file, storage->create(temporary));
   WEIR_TRY(file->append(bytes));
@@ -94,9 +96,8 @@ Result<std::string> copy_by_content(const std::string& bytes, const std::string&
   return copy;
 }
 
-}  // namespace
-
-Result<JobLibrary> load_job_library(const std::string& path) {
+/// The bytes of a library, if they can be one.
+Result<std::string> read_library(const std::string& path) {
   auto storage = make_posix_storage();
   auto bytes = read_file(*storage, path);
   if (!bytes.ok()) {
@@ -115,12 +116,17 @@ Result<JobLibrary> load_job_library(const std::string& path) {
                  path + " is cut short: its " + std::to_string(bytes->size()) +
                      " bytes are not all of the library. Build or copy it again."};
   }
+  return bytes;
+}
+
+/// The library that was given as `path`, from `copy`.
+Result<JobLibrary> load(const std::string& path, const std::string& copy,
+                        const std::string& version) {
   JobLibrary library;
   library.path = path;
-  library.version = content_hash(*bytes).hex();
+  library.version = version;
   std::string_view name = file_name(path);
   library.name = std::string(name.substr(0, name.rfind(".so")));
-  WEIR_ASSIGN(const std::string copy, copy_by_content(*bytes, library.version));
   void* handle = dlopen(copy.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     return Error{ErrorCode::incompatible,
@@ -147,6 +153,25 @@ Result<JobLibrary> load_job_library(const std::string& path) {
     return Error{ErrorCode::incompatible, path + " is a job without a function to build its graph"};
   }
   return library;
+}
+
+}  // namespace
+
+Result<JobLibrary> load_job_library(const std::string& path) {
+  WEIR_ASSIGN(const std::string bytes, read_library(path));
+  const std::string version = content_hash(bytes).hex();
+  WEIR_ASSIGN(const std::string copy, copy_by_content(bytes, version));
+  return load(path, copy, version);
+}
+
+Result<JobLibrary> load_job_copy(const std::string& path, const std::string& hash) {
+  WEIR_ASSIGN(const std::string bytes, read_library(path));
+  const std::string version = content_hash(bytes).hex();
+  if (version == hash) return load(path, path, version);
+  return Error{ErrorCode::corrupt, "The copy " + path +
+                                       " of a job library has changed: its content "
+                                       "hash is " +
+                                       version + "."};
 }
 
 }  // namespace weir

@@ -38,6 +38,9 @@ struct JobLibrary {
 /// Loads a library from a copy under its content hash, so that a file replaced under the same path
 /// is seen as new and one that is overwritten does not pull the code from under us.
 Result<JobLibrary> load_job_library(const std::string& path);
+/// Loads a library from where it lies: a copy under its content hash already, in a folder of this
+/// user alone. Error: corrupt, when it is not what `hash` says.
+Result<JobLibrary> load_job_copy(const std::string& path, const std::string& hash);
 
 }  // namespace weir
 
