@@ -9,6 +9,7 @@
 #include "cli/job_control.h"
 #include "cli/run_options.h"
 #include "weir/cluster/job_process.h"
+#include "weir/cluster/process_log.h"
 
 namespace weir::cli {
 namespace {
@@ -88,6 +89,7 @@ Result<int> run(const Args& args) {
   options.make_requests = [](JobRunner& runner, const LoadedJob& loaded) {
     return std::make_unique<Requests>(runner, loaded.options.state_dir);
   };
+  if (const char* log = std::getenv("WEIR_PROCESS_LOG"); log != nullptr) bound_own_log(log);
   const ExitGuard guard;
   return run_job_process(options);
 }
@@ -104,7 +106,9 @@ Command job_process_command() {
               {"worker", "HOST:PORT", "the door of the worker on this host"},
               {"id", "JOB/ATTEMPT/PROCESS", "which process this is"},
           },
-          "Workers start it, with the token for their door in WEIR_PROCESS_TOKEN.\n",
+          "Workers start it, with the token for their door in WEIR_PROCESS_TOKEN and the path of "
+          "its log\n"
+          "in WEIR_PROCESS_LOG.\n",
           run};
 }
 

@@ -18,12 +18,14 @@
 #include "weir/base/log.h"
 #include "weir/base/own_folder.h"
 #include "weir/base/path.h"
+#include "weir/cluster/process_log.h"
 
 namespace weir::cluster {
 namespace {
 
 constexpr std::size_t kLibrariesKept = 20;
 constexpr std::size_t kAttemptsKept = 5;
+constexpr std::size_t kJobsKept = 50;
 
 /// The attempt of a log's file name, ATTEMPT-PROCESS.log; nothing for other files.
 std::optional<std::uint64_t> attempt_of(const std::string& name) {
@@ -139,8 +141,11 @@ std::string ProcessLogs::path_of(const ProcessId& id) const {
                    std::to_string(id.attempt) + "-" + std::to_string(id.process) + ".log");
 }
 
-Result<int> ProcessLogs::open(const ProcessId& id) {
-  WEIR_TRY(storage_->make_dirs(folder_of(id.job)));
+Result<int> ProcessLogs::open(const ProcessId& id, const std::set<std::string>& running) {
+  const std::string folder = folder_of(id.job);
+  WEIR_ASSIGN(const bool known, storage_->exists(folder));
+  WEIR_TRY(storage_->make_dirs(folder));
+  if (!known) remove_old_jobs(running);
   const std::string path = path_of(id);
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
   if (fd < 0) {
@@ -167,19 +172,62 @@ void ProcessLogs::remove_old(const std::string& job) const {
   }
 }
 
-Result<std::string> ProcessLogs::tail(const ProcessId& id, std::uint64_t bytes) const {
-  const auto file = storage_->open(path_of(id));
-  if (!file.ok()) {
-    return Error{file.error().code,
-                 "There is no log of process " + to_string(id) + ": " + file.error().message};
+/// Logs of jobs of which nothing runs here, by when they were last written to.
+void ProcessLogs::remove_old_jobs(const std::set<std::string>& running) const {
+  namespace fs = std::filesystem;
+  std::vector<std::pair<fs::file_time_type, fs::path>> jobs;
+  std::error_code failed;
+  for (fs::directory_iterator it(folder_, failed), end; !failed && it != end;
+       it.increment(failed)) {
+    std::error_code gone;
+    if (running.contains(it->path().filename().string()) || !it->is_directory(gone)) continue;
+    auto newest = fs::file_time_type::min();
+    for (fs::directory_iterator log(it->path(), gone); !gone && log != fs::directory_iterator();
+         log.increment(gone)) {
+      std::error_code unknown;
+      const auto time = log->last_write_time(unknown);
+      if (!unknown) newest = std::max(newest, time);
+    }
+    jobs.emplace_back(newest, it->path());
   }
-  const std::uint64_t size = (*file)->size_bytes();
+  if (jobs.size() <= kJobsKept) return;
+  std::sort(jobs.begin(), jobs.end(), std::greater<>());
+  for (std::size_t i = kJobsKept; i < jobs.size(); ++i) {
+    fs::remove_all(jobs[i].second, failed);
+    if (failed) log_warn("worker", "cannot remove old logs: " + failed.message());
+  }
+}
+
+namespace {
+
+/// The last `bytes` of the file, or all of it. Error: not_found, io.
+Result<std::string> end_of_file(Storage& storage, const std::string& path, std::uint64_t bytes) {
+  WEIR_ASSIGN(const auto file, storage.open(path));
+  const std::uint64_t size = file->size_bytes();
   const std::uint64_t begin = size > bytes ? size - bytes : 0;
   std::string text(size - begin, '\0');
-  WEIR_ASSIGN(const std::size_t read, (*file)->read_at(begin, text.data(), text.size()));
+  WEIR_ASSIGN(const std::size_t read, file->read_at(begin, text.data(), text.size()));
   text.resize(read);
-  const std::size_t line = begin == 0 ? std::string::npos : text.find('\n');
-  if (line != std::string::npos && line + 1 < text.size()) text.erase(0, line + 1);
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> ProcessLogs::tail(const ProcessId& id, std::uint64_t bytes) const {
+  // A byte more shows whether a line begins where the text does.
+  auto text = end_of_file(*storage_, path_of(id), bytes + 1);
+  if (!text.ok()) {
+    return Error{text.error().code,
+                 "There is no log of process " + to_string(id) + ": " + text.error().message};
+  }
+  if (text->size() <= bytes) {  // it may have begun a new file just now
+    const std::string older = older_log(path_of(id));
+    const auto before = end_of_file(*storage_, older, bytes + 1 - text->size());
+    if (before.ok()) *text = *before + *text;
+  }
+  if (text->size() <= bytes) return text;
+  const std::size_t line = text->find('\n');
+  text->erase(0, line != std::string::npos && line + 1 < text->size() ? line + 1 : 1);
   return text;
 }
 

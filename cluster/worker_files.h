@@ -1,8 +1,8 @@
 // What a worker keeps on its host:
 //
 //   WORK/lock                            held while the worker lives
-//   WORK/libraries/HASH.so               copies of job libraries, by content
-//   WORK/logs/JOB/ATTEMPT-PROCESS.log    standard output and error of a process
+//   WORK/libraries/HASH.so               copies of job libraries, by content; for this user alone
+//   WORK/logs/JOB/ATTEMPT-PROCESS.log    standard output and error of a process (process_log.h)
 #pragma once
 
 #include <condition_variable>
@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -64,17 +65,20 @@ class LibraryCache {
 class ProcessLogs {
  public:
   explicit ProcessLogs(std::string folder);
+  /// Where a process's log is, an absolute path if that of the folder is.
+  std::string path_of(const ProcessId& id) const;
   /// A descriptor, the caller's to close, to which a process may write; and removes the logs of all
-  /// but the newest five attempts of its job. Error: io.
-  Result<int> open(const ProcessId& id);
+  /// but the newest five attempts of its job, and of all but the newest fifty jobs besides those of
+  /// `running`. Error: io.
+  Result<int> open(const ProcessId& id, const std::set<std::string>& running);
   /// The last `bytes` of a process's log, from the beginning of a line if one begins there. Errors:
   /// not_found, io.
   Result<std::string> tail(const ProcessId& id, std::uint64_t bytes) const;
 
  private:
   std::string folder_of(const std::string& job) const;
-  std::string path_of(const ProcessId& id) const;
   void remove_old(const std::string& job) const;
+  void remove_old_jobs(const std::set<std::string>& running) const;
 
   const std::string folder_;
   std::unique_ptr<Storage> storage_;

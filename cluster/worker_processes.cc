@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "weir/base/log.h"
@@ -124,11 +125,15 @@ Status Processes::launch(Process& process, const std::string& library) {
   const ProcessId& id = process.report.id;
   process.library = library;
   process.token = one_time_token();
-  WEIR_ASSIGN(const int log, logs_.open(id));
+  std::set<std::string> running;
+  for (const auto& [other, unused] : running_) running.insert(other.job);
+  WEIR_ASSIGN(const int log, logs_.open(id, running));
   auto child = ChildProcess::start(
       {settings_.program,
        {"job-process", "--worker", "127.0.0.1:" + std::to_string(port_), "--id", to_string(id)},
-       {{"WEIR_PROCESS_TOKEN", process.token}, {"WEIR_TOKEN", ""}},
+       {{"WEIR_PROCESS_TOKEN", process.token},
+        {"WEIR_PROCESS_LOG", logs_.path_of(id)},
+        {"WEIR_TOKEN", ""}},
        log});
   ::close(log);
   if (!child.ok()) return child.error();

@@ -1,10 +1,11 @@
 // The job of cli_test.py: CSV orders, of which some are broken, some are refused by a function, and
 // those of customer "evil" do to the process what the setting "evil" says. Amounts are summed by
-// customer.
+// customer. With the setting "say" each order is also told on standard output, by so many letters.
 #include <weir/file.h>
 #include <weir/weir.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 
@@ -45,6 +46,7 @@ static void cli_orders(weir::Job& job) {
   const weir::Duration pause = job.config("pause", weir::Duration(0));
   const std::string evil = job.config("evil", "");
   if (evil == "throw") throw 42;
+  const std::string said(static_cast<std::size_t>(job.config("say", std::int64_t{0})), 'x');
   const weir::Duration roll = job.config("roll", weir::Duration(10'000));
   auto orders = job.source("orders", weir::file::csv<Order>({.path = job.config("input")}),
                            {.event_time = &Order::at, .out_of_order = std::chrono::hours(1)});
@@ -53,6 +55,9 @@ static void cli_orders(weir::Job& job) {
            [=](const Order& order) {
              if (pause.count() > 0) std::this_thread::sleep_for(pause);
              if (order.customer == "evil") do_evil(evil);
+             if (!said.empty()) {
+               std::printf("order %lld %s\n", static_cast<long long>(order.amount), said.c_str());
+             }
              return order;
            })
       .key_by(&Order::customer)

@@ -82,9 +82,6 @@ class Files(unittest.TestCase):
             unit = (DEPLOY / "systemd" / f"weir-{role}.service").read_text(encoding="utf-8")
             self.assertIn(f"RequiresMountsFor={coordinator['storage']}\n", unit)
             self.assertIn(f"\nStateDirectory={Path(worker['work']).parent.name}\n", unit)
-        for name in ("weir.logrotate", "weir.tmpfiles.conf"):
-            text = (DEPLOY / "systemd" / name).read_text(encoding="utf-8")
-            self.assertIn(worker["work"] + "/logs", text)
 
     def test_the_container_sets_variables_that_there_are(self):
         text = (DEPLOY / "container" / "Containerfile").read_text(encoding="utf-8")
