@@ -43,9 +43,9 @@ struct SinkContext {
   bool restored = false;               ///< the job was restored from a checkpoint
   // For `prepare` only:
   std::uint64_t restored_checkpoint = 0;  ///< its id, if so
-  SinkOwner owner{};
   HeldLocks* locks = nullptr;  ///< what is locked through it stays so until the process ends
   // For `prepare` and `attach` only:
+  SinkOwner owner{};
   std::vector<std::uint32_t> here{};  ///< the subtasks of the step that run in this process
   // For `open` only:
   DeadLetterSink* dead_letters = nullptr;  ///< where the writer reports records it cannot take

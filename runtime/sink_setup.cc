@@ -62,9 +62,11 @@ Status prepare_sinks(const AttemptView& attempt, const Placement* placement, boo
 }
 
 Status attach_sinks(const AttemptView& attempt, const Placement& placement) {
+  WEIR_ASSIGN(const StateIdentity state, attempt.store.identity(attempt.env.seed));
   for (const GraphStep& step : attempt.graph.steps()) {
     if (!step.sink) continue;
-    const SinkContext context = context_of(attempt, step, &placement);
+    SinkContext context = context_of(attempt, step, &placement);
+    context.owner = {state.id, state.path, false};
     if (!context.here.empty()) WEIR_TRY(named(step, step.sink->attach(context)));
   }
   return {};

@@ -6,7 +6,9 @@
 #include <charconv>
 
 #include "weir/base/json.h"
+#include "weir/base/json_tree.h"
 #include "weir/base/schema.h"
+#include "weir/checkpoint/attempt.h"
 #include "weir/connectors/kafka/message.h"
 
 namespace weir::kafka::detail {
@@ -46,9 +48,12 @@ Status take(const ProgressPlace& place, const rd_kafka_message_s& raw, Standing&
     else
       found.progress.erase(*mine);
   } else if (const auto owned = shard_of(place.id + "/owner/", *message.key())) {
-    OwnerRecord owner;
-    if (message.value()) read = from_json(*message.value(), owner);
-    found.owners[*owned] = owner.attempt;
+    auto owner = parse_owner(std::string(message.value().value_or("{}")));
+    if (owner.ok()) {
+      found.owners[*owned] = *std::move(owner);
+    } else {
+      read = owner.error();
+    }
   }
   if (read.ok()) return {};
   return Error{ErrorCode::corrupt,
@@ -58,6 +63,43 @@ Status take(const ProgressPlace& place, const rd_kafka_message_s& raw, Standing&
 }
 
 }  // namespace
+
+Result<OwnerRecord> parse_owner(const std::string& text) {
+  WEIR_ASSIGN(const JsonValue json, parse_json(text));
+  if (!json.is(JsonValue::Kind::object)) return Error{ErrorCode::corrupt, "it is no JSON object"};
+  const auto read = [&json](const char* name) {
+    const JsonValue* value = json.find(name);
+    return value != nullptr && value->is(JsonValue::Kind::string) ? value->text : std::string();
+  };
+  return OwnerRecord{read("attempt"), read("state"), read("folder"), read("host")};
+}
+
+Status check_owner(const OwnerRecord& mine, const OwnerRecord& owner, const std::string& id) {
+  if (owner.attempt == mine.attempt) return {};
+  if (owner.state.empty() || owner.state == mine.state) {
+    return Error{ErrorCode::fenced,
+                 "another process (attempt " + owner.attempt +
+                     (owner.host.empty() ? "" : " on " + owner.host) +
+                     ") has taken over transactional id " + id +
+                     "; this one must not write any more. Of jobs with one name, or sinks with one "
+                     ".id, only one may run",
+                 false};
+  }
+  return Error{ErrorCode::already_exists,
+               "another job, on " + owner.host + " with the state folder " + owner.folder +
+                   ", has taken over transactional id " + id +
+                   ". Two jobs of one name, or sinks with one .id, must not run at the same time: "
+                   "they end each other's transactions. Stop one of them; or, if both are to run, "
+                   "give this job another name, or its sink an .id of its own",
+               false};
+}
+
+Status check_not_newer(const OwnerRecord& mine, const OwnerRecord& owner, const std::string& id) {
+  if (owner.state.empty() || owner.state != mine.state) return {};
+  const auto theirs = attempt_number(owner.attempt), ours = attempt_number(mine.attempt);
+  if (!theirs || !ours || *theirs <= *ours) return {};
+  return check_owner(mine, owner, id);
+}
 
 Status ensure_progress_topic(const Connection& to, const std::string& topic) {
   WEIR_ASSIGN(const std::shared_ptr<Handle> handle, reader(to, "read_committed"));

@@ -24,11 +24,23 @@ struct ProgressRecord {
 };
 WEIR_DESCRIBE(ProgressRecord, checkpoint, block);
 
-/// Tells a producer that was fenced who has its id now.
+/// Tells a producer that was fenced who has its id now. Older versions wrote the attempt alone.
 struct OwnerRecord {
   std::string attempt;
+  std::string state;         ///< the id of its state folder, by which attempts of a job are known
+  std::string folder, host;  ///< that folder and where it runs, for people
 };
-WEIR_DESCRIBE(OwnerRecord, attempt);
+WEIR_DESCRIBE(OwnerRecord, attempt, state, folder, host);
+/// Error: corrupt.
+Result<OwnerRecord> parse_owner(const std::string& text);
+
+/// Whether `mine` may write with a transactional id that `owner` has taken over last. Errors:
+/// fenced when another attempt of the job has it; already_exists, for good, when another job has
+/// it.
+Status check_owner(const OwnerRecord& mine, const OwnerRecord& owner, const std::string& id);
+/// Whether `mine` may take the id over. Error: fenced when `owner` is a newer attempt of the job,
+/// which that would end for nothing.
+Status check_not_newer(const OwnerRecord& mine, const OwnerRecord& owner, const std::string& id);
 
 /// Where the progress of one run of one sink stands.
 struct ProgressPlace {
@@ -45,7 +57,7 @@ struct ProgressPlace {
 /// What the topic says, by shard.
 struct Standing {
   std::map<std::uint32_t, ProgressRecord> progress;
-  std::map<std::uint32_t, std::string> owners;  ///< attempts
+  std::map<std::uint32_t, OwnerRecord> owners;
 };
 
 /// Creates the topic unless it exists.

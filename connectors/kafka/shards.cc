@@ -107,8 +107,7 @@ Status Shards::make_producers(std::uint32_t number, Shard& mine) const {
   const char* const names[] = {"/a", "/b"};
   for (std::size_t i = 0; i < made.size(); ++i) {
     WEIR_ASSIGN(made[i],
-                Producer::make(options_.to, options_.id + "/" + std::to_string(number) + names[i],
-                               options_.max_record));
+                Producer::make(options_.to, name_of(number) + names[i], options_.max_record));
     const Outcome taken = made[i]->init(kTakeOver);
     if (!taken.ok()) return taken.error;
   }
@@ -146,6 +145,7 @@ Status Shards::recover(const std::vector<std::string>& blocks, std::uint64_t res
   // First without disturbing anybody: a zombie that starts anew must not fence its successor.
   WEIR_ASSIGN(Standing standing,
               read_progress(options_.to, options_.place, ReadTo::visible, kReadProgress));
+  WEIR_TRY(check_not_overtaken(standing));
   WEIR_TRY(check_not_ahead(standing.progress, restored_checkpoint));
   std::set<std::uint32_t> numbers = numbers_of(standing.progress);
   for (const auto& [number, attempt] : standing.owners) numbers.insert(number);
@@ -154,6 +154,7 @@ Status Shards::recover(const std::vector<std::string>& blocks, std::uint64_t res
   WEIR_TRY(take_over(numbers));
   WEIR_FAILPOINT("kafka.after_take_over");
   WEIR_ASSIGN(standing, read_progress(options_.to, options_.place, ReadTo::end, kReadProgress));
+  WEIR_TRY(check_not_overtaken(standing));
   WEIR_TRY(check_not_ahead(standing.progress, restored_checkpoint));
   for (const std::uint32_t number : numbers_of(standing.progress)) {
     if (numbers.contains(number)) continue;
@@ -205,7 +206,7 @@ Outcome Shards::add_progress(std::uint32_t number, Producer& producer,
 
 Outcome Shards::add_owner(std::uint32_t number, Producer& producer) const {
   std::string value;
-  to_json(value, OwnerRecord{options_.attempt});
+  to_json(value, options_.self);
   const std::string key = options_.place.owner_key(number);
   OutRecord record;
   record.partition = 0;
@@ -223,7 +224,7 @@ Status Shards::claim(std::uint32_t number) {
   if (outcome.ok()) outcome = mine.producer().commit(kCommit);
   if (outcome.fault == Fault::fenced) {
     return Error{ErrorCode::already_exists,
-                 "transactional id " + options_.id + "/" + std::to_string(number) +
+                 "transactional id " + name_of(number) +
                      " was fenced while this process began: another one has begun at the same "
                      "time, or this one stood still for longer than transaction.timeout.ms",
                  true};
@@ -256,7 +257,7 @@ Status Shards::make_ready(std::uint32_t number, Shard& mine) {
   const Status stands = [&]() -> Status {
     WEIR_ASSIGN(const Standing standing,
                 read_progress(options_.to, options_.place, ReadTo::end, kReadProgress));
-    WEIR_TRY(check_owner(number, standing));
+    WEIR_TRY(check_owner_of(number, standing));
     const auto found = standing.progress.find(number);
     if (found != standing.progress.end()) {
       mine.progress = {found->second.checkpoint, found->second.block};
@@ -316,8 +317,8 @@ Status Shards::settle(std::uint32_t number, Shard& mine, Outcome outcome) {
   std::this_thread::sleep_for(kTimeToClaim);
   WEIR_ASSIGN(const Standing standing,
               read_progress(options_.to, options_.place, ReadTo::end, kReadProgress));
-  WEIR_TRY(check_owner(number, standing));
-  outcome.error.message = "transactional id " + options_.id + "/" + std::to_string(number) +
+  WEIR_TRY(check_owner_of(number, standing));
+  outcome.error.message = "transactional id " + name_of(number) +
                           " was fenced, perhaps since a transaction took longer than "
                           "transaction.timeout.ms: " +
                           outcome.error.message;
@@ -326,19 +327,21 @@ Status Shards::settle(std::uint32_t number, Shard& mine, Outcome outcome) {
 }
 
 Status Shards::check_owners(const Standing& standing) const {
-  for (const std::uint32_t number : options_.here) WEIR_TRY(check_owner(number, standing));
+  for (const std::uint32_t number : options_.here) WEIR_TRY(check_owner_of(number, standing));
   return {};
 }
 
-Status Shards::check_owner(std::uint32_t number, const Standing& standing) const {
+Status Shards::check_owner_of(std::uint32_t number, const Standing& standing) const {
   const auto owner = standing.owners.find(number);
-  if (owner == standing.owners.end() || owner->second == options_.attempt) return {};
-  return Error{ErrorCode::fenced,
-               "another process (attempt " + owner->second + ") has taken over transactional id " +
-                   options_.id + "/" + std::to_string(number) +
-                   "; this one must not write any more. Of jobs with one name, or sinks with one "
-                   ".id, only one may run",
-               false};
+  if (owner == standing.owners.end()) return {};
+  return check_owner(options_.self, owner->second, name_of(number));
+}
+
+Status Shards::check_not_overtaken(const Standing& standing) const {
+  for (const auto& [number, owner] : standing.owners) {
+    WEIR_TRY(check_not_newer(options_.self, owner, name_of(number)));
+  }
+  return {};
 }
 
 }  // namespace weir::kafka::detail

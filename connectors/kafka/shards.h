@@ -8,12 +8,12 @@
 // has come to; so a block is out exactly when the progress says so, and committing it again does
 // nothing.
 //
-// `recover` runs once at the start of an attempt, before any subtask: it takes over every shard
-// that the run ever used, which fences whoever wrote there and ends what they had open; only then
-// reads the progress; writes its claim to each of these shards, the name of its attempt; and
-// commits what the restored checkpoint holds and is not out. So the order of a key's records holds
-// although it may have moved to another shard. At the end it lets go the shards whose subtasks run
-// in other processes of the attempt.
+// `recover` runs once at the start of an attempt, before any subtask, unless a newer attempt of the
+// job has claimed a shard: it takes over every shard that the run ever used, which fences whoever
+// wrote there and ends what they had open; only then reads the progress; writes its claim to each
+// of these shards, the name of its attempt; and commits what the restored checkpoint holds and is
+// not out. So the order of a key's records holds although it may have moved to another shard. At
+// the end it lets go the shards whose subtasks run in other processes of the attempt.
 //
 // `attach` runs after that in each of those processes: it takes over its shards anew, and looks
 // whether they are still claimed by its attempt, before, lest it disturbs a newer one, and after,
@@ -24,7 +24,8 @@
 //
 // While the job runs, a producer that is told that it was fenced asks the progress topic who has
 // the shard. If it is still its own, the broker has given up a transaction that took too long: the
-// producer is made anew and goes on from the progress. Otherwise the process is a zombie and ends.
+// producer is made anew and goes on from the progress. Otherwise the process is a zombie and ends;
+// or another job uses the same ids, which is said, with where that one runs.
 // After any result that leaves open whether a transaction was committed the producer is destroyed
 // as well; the next one's take-over settles it (H3).
 //
@@ -50,7 +51,7 @@ struct ShardOptions {
   Connection to;
   std::string id;  ///< the first part of transactional ids
   ProgressPlace place;
-  std::string attempt;
+  OwnerRecord self;
   std::uint32_t shards = 1;      ///< that will be used, by all processes of the attempt
   std::set<std::uint32_t> here;  ///< of these, the ones whose subtasks run in this process
   std::size_t max_record = 1'000'000;
@@ -100,8 +101,12 @@ class Shards {
   /// One transaction: as many of blocks from `next` on as it should carry; moves `next` on.
   Outcome transact(std::uint32_t number, Shard& shard, const Blocks& blocks, std::size_t& next);
   Status settle(std::uint32_t number, Shard& shard, Outcome outcome);
-  Status check_owner(std::uint32_t number, const Standing& standing) const;
+  std::string name_of(std::uint32_t number) const {
+    return options_.id + "/" + std::to_string(number);
+  }
+  Status check_owner_of(std::uint32_t number, const Standing& standing) const;
   Status check_owners(const Standing& standing) const;
+  Status check_not_overtaken(const Standing& standing) const;
   Outcome add_progress(std::uint32_t number, Producer& producer, const Progress& progress) const;
   static Outcome add_block(Producer& producer, const Block& block);
   Outcome add_owner(std::uint32_t number, Producer& producer) const;

@@ -1,6 +1,8 @@
 // What a Kafka sink does at the start, at barriers and at commits; see sink_core.h.
 #include "weir/connectors/kafka/sink_core.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 
@@ -141,7 +143,11 @@ ShardOptions SinkCore::shard_options(const SinkContext& context) const {
                                                        : options_.progress_topic;
   shards.place.id = shards.id;
   shards.place.run = context.run_id;
-  shards.attempt = context.attempt;
+  char host[256] = {};
+  static_cast<void>(::gethostname(host, sizeof host - 1));
+  const std::string folder =
+      context.owner.temporary ? "of a run without --state" : context.owner.path;
+  shards.self = {context.attempt, context.owner.id, folder, host};
   shards.shards = context.parallelism;
   // At least once nothing is staged, so nothing more is committed than what was staged before.
   if (!at_least_once()) shards.here.insert(context.here.begin(), context.here.end());

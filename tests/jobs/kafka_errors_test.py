@@ -5,6 +5,7 @@ topics, rights, secrets, encryption, broken and oversized records, a broker that
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -235,6 +236,28 @@ def at_least_once(broker):
     print("right at least once")
 
 
+def two_jobs_of_one_name(broker):
+    """The one that started first ends, once, and says where the other runs, which goes on."""
+    rng = kafkatest.rng("two jobs")
+    first, second = KafkaRun(broker, "first"), KafkaRun(broker, "second")
+    first.produce(order_lines(rng, 200, 10, first.partitions))
+    process = first.start()
+    first.wait_for_output(process)
+    second.produce(order_lines(rng, 200, 10, second.partitions))
+    other = second.start()
+    second.wait_for_output(other)
+    first.produce(order_lines(rng, 200, 10, first.partitions))
+    status, said = process.wait(60), first.log()
+    for text in ("another job, on " + socket.gethostname(), second.state, "another name"):
+        if status == 0 or text not in said:
+            raise Failure("it ended with %d and did not say %s:\n%s" % (status, text, said))
+    second.produce(order_lines(rng, 200, 10, second.partitions))
+    second.wait_for_output(other)
+    end(other, signal.SIGINT)
+    second.check("beside a job of its name")
+    print("right with two jobs of one name")
+
+
 def certificates(folder):
     """A key for the broker and the certificate by which clients know it."""
     store, certificate = os.path.join(folder, "broker.p12"), os.path.join(folder, "broker.pem")
@@ -266,7 +289,8 @@ def main():
     kafkatest.skip_without_kafka()
     servers = kafkatest.kafka_broker
     with servers.ScratchFolder() as folder, secured_broker(folder) as broker:
-        checks = (wrong_places, security, bad_records, letter_topic, at_least_once, broker_away)
+        checks = (wrong_places, security, bad_records, letter_topic, at_least_once,
+                  two_jobs_of_one_name, broker_away)
         kafkatest.weirtest.main(*[lambda check=check: check(broker) for check in checks])
 
 
