@@ -9,7 +9,7 @@ find_package(yaml-cpp REQUIRED)
 find_package(zstd REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(CURL 7.75 REQUIRED)  # signs requests since then
-find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
 find_package(TBB REQUIRED)
 find_path(WEIR_XXHASH_INCLUDE xxhash.h REQUIRED)
 find_library(WEIR_XXHASH_LIBRARY xxhash REQUIRED)
@@ -26,7 +26,8 @@ target_include_directories(weir_third_party SYSTEM INTERFACE
 target_link_libraries(weir_third_party INTERFACE
   ${WEIR_XXHASH_LIBRARY} ${WEIR_RDKAFKA_LIBRARY} ${WEIR_CAPNP_LIBRARY} ${WEIR_KJ_LIBRARY}
   Boost::headers Boost::json simdjson::simdjson
-  spdlog::spdlog yaml-cpp zstd::libzstd_shared ZLIB::ZLIB CURL::libcurl OpenSSL::Crypto TBB::tbb
+  spdlog::spdlog yaml-cpp zstd::libzstd_shared ZLIB::ZLIB CURL::libcurl
+  OpenSSL::SSL OpenSSL::Crypto TBB::tbb
   Threads::Threads
   ${CMAKE_DL_LIBS})
 

@@ -20,6 +20,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr std::size_t kReadBytes = 256 << 10;
+constexpr std::size_t kRecordBytes = 16 << 10;  // the most that TLS decrypts at a time
 
 /// Has the system ask a silent peer whether it is still there, and give up on one that does not
 /// acknowledge (tcp(7)). As hints: where they are not known, the system's own limits hold.
@@ -44,13 +45,15 @@ std::string address_of(const asio::ip::tcp::socket& socket) {
 
 }  // namespace
 
-Link::Connection::Connection(asio::ip::tcp::socket socket, std::string unread, LinkOptions options,
-                             bool driven)
+Link::Connection::Connection(asio::ip::tcp::socket socket, std::unique_ptr<TlsSession> tls,
+                             std::string unread, LinkOptions options, bool driven)
     : socket_(std::move(socket)),
       pause_(socket_.get_executor()),
       peer_(address_of(socket_)),
       options_(options),
       driven_(driven),
+      tls_(std::move(tls)),
+      encrypted_in_(tls_ ? kReadBytes : 0, '\0'),
       in_(std::move(unread)),
       in_end_(in_.size()) {
   error_code ignored;  // a hint: without it lone elements are late
@@ -198,7 +201,13 @@ void Link::Connection::write() {
   writing_ = true;
   sending_.swap(filling_);
   filling_.clear();
-  asio::async_write(socket_, asio::buffer(sending_),
+  if (tls_) {
+    const Status encrypted = tls_->write(sending_);
+    if (!encrypted.ok()) return fail(encrypted.error().message);
+    encrypted_out_.swap(tls_->out());
+    tls_->out().clear();
+  }
+  asio::async_write(socket_, asio::buffer(tls_ ? encrypted_out_ : sending_),
                     [self = shared_from_this()](error_code failed, std::size_t bytes) {
                       self->writing_ = false;
                       self->bytes_out_.fetch_add(bytes, std::memory_order_relaxed);
@@ -225,11 +234,26 @@ void Link::Connection::read() {
     const std::size_t room = std::min(wanted, 2 * std::max(waiting, kReadBytes));
     if (in_.size() < room) in_.resize(room);
   }
-  socket_.async_read_some(asio::buffer(in_.data() + in_end_, in_.size() - in_end_),
-                          [self = shared_from_this()](error_code failed, std::size_t n) {
-                            if (failed) return self->fail(failed.message());
-                            self->received(n);
-                          });
+  const auto buffer =
+      tls_ ? asio::buffer(encrypted_in_) : asio::buffer(in_.data() + in_end_, in_.size() - in_end_);
+  socket_.async_read_some(buffer, [self = shared_from_this()](error_code failed, std::size_t n) {
+    if (failed) return self->fail(failed.message());
+    if (!self->tls_) return self->received(n);
+    const auto plain = self->decrypt(n);
+    if (!plain.ok()) return self->fail(plain.error().message, plain.error().code);
+    self->received(*plain);
+  });
+}
+
+/// Behind what has come before; `in_` grows by no more than what comes.
+Result<std::size_t> Link::Connection::decrypt(std::size_t come) {
+  tls_->feed(std::string_view(encrypted_in_).substr(0, come));
+  for (std::size_t end = in_end_;;) {
+    if (in_.size() - end < kRecordBytes) in_.resize(end + 2 * kRecordBytes);
+    WEIR_ASSIGN(const std::size_t bytes, tls_->read(in_.data() + end, in_.size() - end));
+    if (bytes == 0) return end - in_end_;
+    end += bytes;
+  }
 }
 
 void Link::Connection::received(std::size_t bytes) {

@@ -15,13 +15,16 @@
 #include "weir/net/frame.h"
 #include "weir/net/link.h"
 #include "weir/net/link_channel.h"
+#include "weir/net/tls_session.h"
 
 namespace weir::net {
 
 class Link::Connection final : public std::enable_shared_from_this<Connection>, public Waker {
  public:
-  Connection(boost::asio::ip::tcp::socket socket, std::string unread, LinkOptions options,
-             bool driven);
+  /// `tls`: what the two ends have agreed upon; null without TLS. `unread`: what has come behind
+  /// the greeting, decrypted.
+  Connection(boost::asio::ip::tcp::socket socket, std::unique_ptr<TlsSession> tls,
+             std::string unread, LinkOptions options, bool driven);
 
   Channel& open_out(std::uint32_t channel);
   Channel& open_in(std::uint32_t channel, std::function<std::unique_ptr<BatchBase>()> make_batch);
@@ -42,6 +45,7 @@ class Link::Connection final : public std::enable_shared_from_this<Connection>, 
   bool send_from(OutEnd& out);
   void write();
   void read();
+  Result<std::size_t> decrypt(std::size_t come);
   void received(std::size_t bytes);
   Status take_frames();
   Status on_frame(const Frame& frame);
@@ -64,6 +68,8 @@ class Link::Connection final : public std::enable_shared_from_this<Connection>, 
   const bool driven_;  // by the thread that owns the link
   bool started_ = false, writing_ = false, closed_ = false;
   std::string filling_, sending_;
+  const std::unique_ptr<TlsSession> tls_;
+  std::string encrypted_out_, encrypted_in_;  // with TLS: what the socket writes and reads
   std::mutex messages_mutex_;
   std::string messages_;  // frames that wait, behind that mutex
   std::string in_;        // bytes from `in_begin_` to `in_end_` have come and wait

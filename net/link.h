@@ -26,6 +26,7 @@
 #include <string_view>
 
 #include "weir/base/result.h"
+#include "weir/net/tls.h"
 #include "weir/runtime/channel.h"
 
 namespace weir::net {
@@ -45,6 +46,8 @@ struct LinkOptions {
   std::size_t ring_elements = 16;
   /// A connection on which what was sent is not acknowledged for so long is broken.
   std::chrono::milliseconds silence{30000};
+  /// With it both ends speak TLS and show each other certificates; null: neither does.
+  std::shared_ptr<Tls> tls = nullptr;
 };
 
 /// For metrics; of one link since it began.

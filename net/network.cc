@@ -1,4 +1,4 @@
-// The network thread, greetings at both ends, and the door; see network.h.
+// The network thread, the door, and connecting; see network.h.
 #include "weir/net/network.h"
 
 #include <boost/asio/connect.hpp>
@@ -7,16 +7,14 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
 #include <future>
-#include <optional>
 #include <thread>
 
 #include "weir/base/check.h"
 #include "weir/base/log.h"
 #include "weir/base/seldom_lines.h"
 #include "weir/net/connection.h"
-#include "weir/net/frame.h"
+#include "weir/net/greeting.h"
 
 namespace weir::net {
 namespace {
@@ -32,79 +30,6 @@ constexpr std::chrono::milliseconds kAcceptAgain{50};
 Error unreachable(const std::string& where, const std::string& why) {
   return {ErrorCode::io, "Cannot connect to " + where + ": " + why, true};
 }
-
-/// A socket until both ends know each other. Network thread.
-class Greeting : public std::enable_shared_from_this<Greeting> {
- public:
-  using Done = std::function<void(Result<Hello>)>;
-  explicit Greeting(tcp::socket socket)
-      : socket_(std::move(socket)), timer_(socket_.get_executor()) {}
-
-  tcp::socket& socket() { return socket_; }
-  tcp::socket take_socket() { return std::move(socket_); }
-  /// What came behind the greeting.
-  std::string take_unread() { return std::move(unread_); }
-
-  /// Gives up after `time`: whatever is under way ends with an error.
-  void limit(std::chrono::milliseconds time) {
-    timer_.expires_after(time);
-    timer_.async_wait([self = shared_from_this()](error_code cancelled) {
-      if (cancelled) return;
-      self->late_ = true;
-      error_code ignored;
-      self->socket_.close(ignored);
-    });
-  }
-  void end_limit() { timer_.cancel(); }
-
-  /// Reads the other end's hello; a refusal is an error with its reason.
-  void read(Done done) {
-    char* const room = buffer_;
-    socket_.async_read_some(
-        asio::buffer(room, sizeof buffer_),
-        [self = shared_from_this(), done = std::move(done)](error_code failed, std::size_t n) {
-          if (failed) return done(self->why(failed));
-          self->unread_.append(self->buffer_, n);
-          auto hello = self->take_hello();
-          if (!hello.ok()) return done(hello.error());
-          if (!*hello) return self->read(done);
-          done(std::move(**hello));
-        });
-  }
-  void send(FrameKind kind, const std::function<void(std::string&)>& body,
-            std::function<void(Status)> done) {
-    out_.clear();
-    append_frame(out_, kind, 0, body);
-    asio::async_write(
-        socket_, asio::buffer(out_),
-        [self = shared_from_this(), done = std::move(done)](error_code failed, std::size_t) {
-          done(failed ? Status(self->why(failed)) : Status());
-        });
-  }
-  Error why(error_code failed) const {
-    return {ErrorCode::io, late_ ? "no answer in time" : failed.message(), true};
-  }
-
- private:
-  Result<std::optional<Hello>> take_hello() {
-    std::string_view bytes = unread_;
-    WEIR_ASSIGN(const auto frame, take_frame(bytes, kMaxHello));
-    if (!frame) return std::optional<Hello>();
-    if (frame->kind == FrameKind::refusal) {
-      return Error{ErrorCode::incompatible, "the other end refuses: " + std::string(frame->body)};
-    }
-    if (frame->kind != FrameKind::hello) return Error{ErrorCode::corrupt, "it does not greet"};
-    WEIR_ASSIGN(Hello hello, read_hello(frame->body));
-    unread_.erase(0, unread_.size() - bytes.size());
-    return std::optional(std::move(hello));
-  }
-
-  tcp::socket socket_;
-  asio::steady_timer timer_;
-  char buffer_[kMaxHello];
-  std::string unread_, out_;
-  bool late_ = false;
-};
 
 }  // namespace
 
@@ -193,12 +118,19 @@ void Network::Impl::at_the_door(tcp::socket socket) {
     return;
   }
   ++greeting;
-  auto caller = std::make_shared<Greeting>(std::move(socket));
+  auto caller = std::make_shared<Greeting>(
+      std::move(socket), options.tls ? options.tls->accept(Tls::Caller::must_show) : nullptr);
   caller->limit(kGreeting);
   const auto refuse = [this, caller, who](const Error& why) {
     const auto line = refusals.pass("refused a connection from " + who + ": " + why.message,
                                     std::chrono::steady_clock::now());
     if (line) log_warn("network", *line);
+    if (!caller->agreed()) {
+      return caller->linger([this, caller] {
+        --greeting;
+        caller->end_limit();
+      });
+    }
     // Who is no stranger is told; noise gets no answer.
     if (why.code != ErrorCode::incompatible) {
       --greeting;
@@ -222,7 +154,8 @@ void Network::Impl::at_the_door(tcp::socket socket) {
           caller->end_limit();
           if (!sent.ok()) return;
           arrived(theirs, std::make_unique<Link>(std::make_shared<Link::Connection>(
-                              caller->take_socket(), caller->take_unread(), options, driven())));
+                              caller->take_socket(), caller->take_tls(), caller->take_unread(),
+                              options, driven())));
         });
   });
 }
@@ -242,7 +175,8 @@ Result<std::unique_ptr<Link>> Network::connect(const std::string& host, std::uin
   tcp::resolver resolver(impl_->io);
   const auto endpoints = resolver.resolve(host, std::to_string(port), failed);
   if (failed) return unreachable(where, failed.message());
-  const auto call = std::make_shared<Greeting>(tcp::socket(impl_->io));
+  const auto call = std::make_shared<Greeting>(tcp::socket(impl_->io),
+                                               options.tls ? options.tls->call() : nullptr);
   auto answer = std::make_shared<std::promise<Result<Hello>>>();
   const auto end = [answer, call](Result<Hello> result) {
     call->end_limit();
@@ -273,7 +207,7 @@ Result<std::unique_ptr<Link>> Network::connect(const std::string& host, std::uin
     return Error{why.code, "Cannot connect to " + where + ": " + why.message, why.retryable};
   }
   return std::make_unique<Link>(std::make_shared<Link::Connection>(
-      call->take_socket(), call->take_unread(), options, impl_->driven()));
+      call->take_socket(), call->take_tls(), call->take_unread(), options, impl_->driven()));
 }
 
 }  // namespace weir::net

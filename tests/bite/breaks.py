@@ -439,5 +439,15 @@ ATTEMPTS = [
            "connectors/file_sink_attempts"),
 ]
 
+DOORS = [
+    _break("certificate_by_choice", "workers need show no certificate, and callers of the API must",
+           "net/tls.cc", "caller == Caller::must_show ?", "caller == Caller::may_show ?",
+           "net/tls"),
+    _break("any_host_believed", "a caller believes whoever has any certificate of the CA",
+           "net/tls.cc", "  if (host.empty()) return ssl;\n", "  return ssl;\n", "net/tls"),
+    _break("renewed_unread", "certificates that were renewed are not read",
+           "net/tls.cc", "now != stamp_)", "now == Stamp{})", "net/tls"),
+]
+
 BREAKS = (DURABILITY + PROTOCOL + ATTEMPTS + FILES + STATE + EXCHANGE + EVENT_TIME + OPERATORS +
-          LETTERS + SOURCES + SINKS)
+          LETTERS + SOURCES + SINKS + DOORS)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 # The unit tests by folder, and whole jobs in simulation. In the order in which they are tried.
-SUITES = ("base", "checkpoint", "runtime", "operators", "connectors", "cluster", "sim")
+SUITES = ("base", "checkpoint", "runtime", "net", "operators", "connectors", "cluster", "sim")
 # A test hangs, which is noticed too, when its suite takes so many times as long as unbroken.
 HANGS_FACTOR, HANGS_AT_LEAST_S, HANGS_UNBROKEN_S = 20, 60, 900
 MOST_MEMORY_BYTES = 8 << 30  # a loop that allocates must not take the machine along

@@ -1,5 +1,6 @@
-// Links over real sockets: order, back-pressure within the window, credit, greetings, broken
-// connections, and callers that send noise.
+// Links over real sockets, each test without TLS and with: order, back-pressure within the window,
+// credit, greetings, broken connections, and callers that send noise. Behind that who may not come
+// in for its certificate, or for speaking TLS where none is spoken.
 #include "weir/net/link.h"
 
 #include <gmock/gmock.h>
@@ -12,9 +13,11 @@
 #include <mutex>
 #include <thread>
 
+#include "tests/net/certificates.h"
 #include "weir/base/describe.h"
 #include "weir/net/frame.h"
 #include "weir/net/network.h"
+#include "weir/net/tls_session.h"
 
 namespace weir::net {
 namespace {
@@ -51,12 +54,14 @@ class Slot {
   std::optional<T> value_;
 };
 
-class LinkTest : public ::testing::Test {
+/// Whether TLS is spoken.
+class LinkTest : public ::testing::TestWithParam<bool> {
  protected:
   void listen(const LinkOptions& options = {}) {
     options_ = options;
+    if (is_secure()) options_.tls = ca_.member();
     const auto port = door_.listen(
-        "127.0.0.1", 0, options,
+        "127.0.0.1", 0, options_,
         [this](const Hello& theirs) -> Result<Hello> {
           WEIR_TRY(check_hello(hello_, theirs));
           return hello_;
@@ -77,6 +82,7 @@ class LinkTest : public ::testing::Test {
     here_->start([this](Error why) { failed_here_.put(std::move(why)); });
     there_->start([this](Error why) { failed_there_.put(std::move(why)); });
   }
+  virtual bool is_secure() const { return GetParam(); }
   static bool push(Channel& channel, std::int64_t first, int count, std::size_t text = 0) {
     ChannelElement element;
     std::unique_ptr<BatchBase> batch = channel.take_recycled();
@@ -118,6 +124,7 @@ class LinkTest : public ::testing::Test {
     }
   }
 
+  Authority ca_;
   Network door_, caller_;
   Hello hello_{"build", "job", 3, 0, "secret"};
   LinkOptions options_;
@@ -127,7 +134,7 @@ class LinkTest : public ::testing::Test {
   std::unique_ptr<Link> here_, there_;
 };
 
-TEST_F(LinkTest, ElementsOfAChannelArriveInOrderWithAllThatTheySay) {
+TEST_P(LinkTest, ElementsOfAChannelArriveInOrderWithAllThatTheySay) {
   listen();
   connect();
   Channel& out = here_->open_out(5);
@@ -168,7 +175,7 @@ TEST_F(LinkTest, ElementsOfAChannelArriveInOrderWithAllThatTheySay) {
   EXPECT_EQ(fourth->kind, ChannelElement::Kind::end);
 }
 
-TEST_F(LinkTest, ManyChannelsBothWaysAtOnce) {
+TEST_P(LinkTest, ManyChannelsBothWaysAtOnce) {
   listen({.window_bytes = 16 << 10, .write_bytes = 8 << 10});
   connect();
   constexpr int kChannels = 4, kBatches = 500, kRows = 20;
@@ -207,7 +214,7 @@ TEST_F(LinkTest, ManyChannelsBothWaysAtOnce) {
   EXPECT_EQ(there_->counters().elements_in, 2u * kBatches);
 }
 
-TEST_F(LinkTest, AReaderThatDoesNotReadHoldsItsWriterBackAndNobodyElse) {
+TEST_P(LinkTest, AReaderThatDoesNotReadHoldsItsWriterBackAndNobodyElse) {
   listen({.window_bytes = 64 << 10});
   connect();
   Channel& stuck = here_->open_out(1);
@@ -246,7 +253,7 @@ TEST_F(LinkTest, AReaderThatDoesNotReadHoldsItsWriterBackAndNobodyElse) {
 }
 
 // A thread that runs a task and the network: it is only ever asleep in the network.
-TEST_F(LinkTest, ANetworkIsDrivenByTheThreadThatHasTheTasks) {
+TEST_P(LinkTest, ANetworkIsDrivenByTheThreadThatHasTheTasks) {
   listen();
   Network driven(Network::Drive::by_caller);
   auto called = driven.connect("127.0.0.1", port_, options_, hello_, 10s);
@@ -289,7 +296,7 @@ TEST_F(LinkTest, ANetworkIsDrivenByTheThreadThatHasTheTasks) {
   here_.reset();  // before what drives it
 }
 
-TEST_F(LinkTest, ABatchLargerThanTheWindowPasses) {
+TEST_P(LinkTest, ABatchLargerThanTheWindowPasses) {
   listen({.window_bytes = 4 << 10});
   connect();
   Channel& out = here_->open_out(1);
@@ -303,7 +310,7 @@ TEST_F(LinkTest, ABatchLargerThanTheWindowPasses) {
   }
 }
 
-TEST_F(LinkTest, TheOtherEndThatGoesAwayIsNoticedAtOnce) {
+TEST_P(LinkTest, TheOtherEndThatGoesAwayIsNoticedAtOnce) {
   listen();
   connect();
   here_->open_out(1);
@@ -316,7 +323,7 @@ TEST_F(LinkTest, TheOtherEndThatGoesAwayIsNoticedAtOnce) {
   EXPECT_THAT(why->message, HasSubstr("127.0.0.1"));
 }
 
-TEST_F(LinkTest, AFrameForAChannelThatIsNotThereFailsTheLink) {
+TEST_P(LinkTest, AFrameForAChannelThatIsNotThereFailsTheLink) {
   listen();
   connect();
   Channel& out = here_->open_out(9);
@@ -328,30 +335,30 @@ TEST_F(LinkTest, AFrameForAChannelThatIsNotThereFailsTheLink) {
   EXPECT_THAT(why->message, HasSubstr("channel 9"));
 }
 
-TEST_F(LinkTest, WhoMayNotComeInIsToldWhy) {
+TEST_P(LinkTest, WhoMayNotComeInIsToldWhy) {
   listen();
   Hello old = hello_;
   old.attempt = 2;
-  const auto refused = caller_.connect("127.0.0.1", port_, {}, old, 10s);
+  const auto refused = caller_.connect("127.0.0.1", port_, options_, old, 10s);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::incompatible);
   EXPECT_THAT(refused.error().message, HasSubstr("attempt 2"));
   Hello guess = hello_;
   guess.token = "guess";
-  EXPECT_THAT(caller_.connect("127.0.0.1", port_, {}, guess, 10s).error().message,
+  EXPECT_THAT(caller_.connect("127.0.0.1", port_, options_, guess, 10s).error().message,
               HasSubstr("token"));
   EXPECT_FALSE(arrived_.take(50ms));
 }
 
-TEST_F(LinkTest, NobodyListeningIsAnErrorThatMayHeal) {
+TEST_P(LinkTest, NobodyListeningIsAnErrorThatMayHeal) {
   listen();
-  const auto none = caller_.connect("127.0.0.1", 1, {}, hello_, 10s);
+  const auto none = caller_.connect("127.0.0.1", 1, options_, hello_, 10s);
   ASSERT_FALSE(none.ok());
   EXPECT_TRUE(none.error().retryable);
   EXPECT_THAT(none.error().message, HasSubstr("127.0.0.1:1"));
 }
 
-TEST_F(LinkTest, NoiseAtTheDoorIsClosedAndTheNextOneComesIn) {
+TEST_P(LinkTest, NoiseAtTheDoorIsClosedAndTheNextOneComesIn) {
   listen();
   std::string oversized(kFrameHeader, '\0');
   oversized.replace(0, 4, "\xff\xff\xff\x7f");
@@ -371,12 +378,120 @@ TEST_F(LinkTest, NoiseAtTheDoorIsClosedAndTheNextOneComesIn) {
   connect();
 }
 
-TEST_F(LinkTest, WhoSaysNothingIsNotWaitedFor) {
+TEST_P(LinkTest, WhoSaysNothingIsNotWaitedFor) {
   listen();
   const int fd = stranger();
   std::string said;
   EXPECT_TRUE(is_closed(fd, said));
   close(fd);
+}
+
+INSTANTIATE_TEST_SUITE_P(, LinkTest, ::testing::Bool(),
+                         [](const auto& param) { return param.param ? "Tls" : "Plain"; });
+
+/// A door with TLS, unless a test says otherwise.
+class LinkTlsTest : public LinkTest {
+ protected:
+  bool is_secure() const override { return secure_; }
+  /// Why somebody with these options is not let in.
+  std::string refusal(std::shared_ptr<Tls> tls) {
+    LinkOptions options;
+    options.tls = std::move(tls);
+    const auto refused = caller_.connect("127.0.0.1", port_, options, hello_, 10s);
+    EXPECT_FALSE(arrived_.take(50ms));
+    if (refused.ok()) return "let in";
+    EXPECT_EQ(refused.error().code, ErrorCode::incompatible);
+    return refused.error().message;
+  }
+  bool secure_ = true;
+};
+
+TEST_F(LinkTlsTest, WhoseCertificateDoesNotFitIsToldSo) {
+  listen();
+  EXPECT_THAT(refusal(ca_.member({.name = "old", .from = -2h, .until = -1h})),
+              HasSubstr("does not accept the certificate shown"));
+  EXPECT_THAT(refusal(ca_.member({.name = "door only", .usage = "serverAuth"})),
+              HasSubstr("does not accept the certificate shown"));
+  EXPECT_THAT(refusal(ca_.asker()), HasSubstr("does not accept the certificate shown"));
+  EXPECT_THAT(refusal(Authority().member()), HasSubstr("must be of the CA in tls-ca"));
+  connect();
+}
+
+TEST_F(LinkTlsTest, CallersKnowWhoCannotBeTheirDoor) {
+  options_.tls = ca_.member({.name = "caller only", .usage = "clientAuth"});
+  secure_ = false;
+  listen(options_);
+  EXPECT_THAT(refusal(ca_.member()), HasSubstr("its certificate is not accepted"));
+}
+
+TEST_F(LinkTlsTest, WhoSpeaksWithoutIsToldSo) {
+  listen();
+  LinkOptions plain;
+  const auto refused = caller_.connect("127.0.0.1", port_, plain, hello_, 10s);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("refuses: it speaks without TLS"));
+  connect();
+}
+
+TEST_F(LinkTlsTest, WhoSpeaksItWhereNobodyDoesIsToldSoAndKeepsItsToken) {
+  secure_ = false;
+  listen();
+  EXPECT_THAT(refusal(ca_.member()),
+              HasSubstr("refuses: it speaks TLS, and this process does not"));
+  connect();
+}
+
+/// A false door that answers TLS in plain words, to have the hello with its token in return.
+TEST_F(LinkTlsTest, AHelloIsNeverSentWithoutTls) {
+  const int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(door, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(door, 1), 0);
+  getsockname(door, reinterpret_cast<sockaddr*>(&address), &size);
+  port_ = ntohs(address.sin_port);
+  std::string heard;
+  std::thread false_door([&] {
+    const int fd = accept(door, nullptr, nullptr);
+    char bytes[4096];
+    const ssize_t n = recv(fd, bytes, sizeof bytes, 0);
+    heard.assign(bytes, static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    std::string hello;
+    append_frame(hello, FrameKind::hello, 0,
+                 [this](std::string& out) { write_hello(out, hello_); });
+    EXPECT_EQ(send(fd, hello.data(), hello.size(), MSG_NOSIGNAL), ssize_t(hello.size()));
+    is_closed(fd, heard);
+    close(fd);
+  });
+  EXPECT_THAT(refusal(ca_.member()), HasSubstr("it speaks without TLS"));
+  false_door.join();
+  close(door);
+  EXPECT_TRUE(looks_like_tls(heard));
+  EXPECT_EQ(heard.find(hello_.token), std::string::npos);
+}
+
+TEST_F(LinkTlsTest, BrokenHandshakesHarmNobody) {
+  listen();
+  std::string hello;
+  {
+    TlsSession caller(options_.tls->call());
+    ASSERT_TRUE(caller.shake().ok());
+    hello = caller.out();
+  }
+  for (std::size_t n = 1; n < hello.size(); n += 13) {
+    std::string bytes = hello;
+    bytes[n] = static_cast<char>(~bytes[n]);
+    const int fd = stranger();
+    EXPECT_EQ(send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL), ssize_t(bytes.size()));
+    shutdown(fd, SHUT_WR);
+    std::string said;
+    EXPECT_TRUE(is_closed(fd, said));
+    EXPECT_LT(said.size(), 10'000u);
+    close(fd);
+  }
+  connect();
 }
 
 }  // namespace
