@@ -5,7 +5,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
@@ -13,6 +12,8 @@
 #include <future>
 #include <thread>
 #include <vector>
+
+#include "weir/cluster/http_stream.h"
 
 namespace weir::cluster {
 namespace {
@@ -29,6 +30,7 @@ using Deadline = std::chrono::steady_clock::time_point;
 struct Url {
   std::string authority;  ///< as written: host and perhaps port, for the Host field
   std::string host;       ///< without the brackets of an IPv6 address
+  bool secure = false;
   std::uint16_t port = 80;
   std::string target = "/";
 };
@@ -45,12 +47,15 @@ Result<Url> parse_url(const std::string& text) {
   const auto bad = [&text](const std::string& why) {
     return Error{ErrorCode::invalid_argument, "Cannot ask '" + text + "': " + why};
   };
-  constexpr std::string_view scheme = "http://";
-  if (!text.starts_with(scheme)) return bad("a URL here begins with http://");
+  const bool secure = text.starts_with("https://");
+  const std::string_view scheme = secure ? "https://" : "http://";
+  if (!text.starts_with(scheme)) return bad("a URL here begins with http:// or https://");
   if (!plain(text, '!')) return bad("spaces and other than ASCII characters must be encoded");
   const std::string_view rest = std::string_view(text).substr(scheme.size());
   const std::size_t path = std::min(rest.find_first_of("/?#"), rest.size());
   Url url;
+  url.secure = secure;
+  if (secure) url.port = 443;
   url.authority = rest.substr(0, path);
   const std::string_view target = rest.substr(path, rest.find('#') - path);
   url.target = (target.starts_with('/') ? "" : "/") + std::string(target);
@@ -142,9 +147,12 @@ class Exchange {
 
   error_code connect(const Endpoints& endpoints) {
     return step([&](auto done) {
-      stream_.async_connect(endpoints,
-                            [done](error_code failed, const tcp::endpoint&) { done(failed); });
+      stream_.tcp().async_connect(
+          endpoints, [done](error_code failed, const tcp::endpoint&) { done(failed); });
     });
+  }
+  error_code secure(net::SslPtr ssl) {
+    return step([&](auto done) { stream_.async_secure(std::move(ssl), done); });
   }
   error_code send(const http::request<http::string_body>& request) {
     return step([&](auto done) {
@@ -158,11 +166,14 @@ class Exchange {
     });
   }
 
+  /// Of a step that failed.
+  std::string why(const error_code& failed) { return stream_.why(failed); }
+
  private:
   template <class Begin>
   error_code step(const Begin& begin) {
     error_code result;
-    stream_.expires_at(deadline_);
+    stream_.tcp().expires_at(deadline_);
     begin([&result](error_code failed) { result = failed; });
     io_.restart();
     io_.run();
@@ -171,7 +182,7 @@ class Exchange {
 
   Deadline deadline_;
   asio::io_context io_{1};
-  beast::tcp_stream stream_{io_};
+  HttpStream stream_{io_};
   beast::flat_buffer buffer_;
 };
 
@@ -182,15 +193,22 @@ Result<HttpResponse> http_request(const HttpRequest& request, std::chrono::milli
   const Deadline deadline = std::chrono::steady_clock::now() + timeout;
   WEIR_ASSIGN(const Url url, parse_url(request.url));
   WEIR_ASSIGN(const auto composed, compose(request, url));
+  std::shared_ptr<net::Tls> tls = request.tls;
+  if (url.secure && !tls) {
+    WEIR_ASSIGN(tls, net::Tls::open({}));
+  }
   WEIR_ASSIGN(const Endpoints endpoints, look_up(request, url, deadline));
+  Exchange exchange(deadline);
   const auto failure = [&](error_code why) {
     return no_answer(request, why == beast::error::timeout
                                   ? "no answer within " + std::to_string(timeout.count()) + " ms"
-                                  : why.message());
+                                  : exchange.why(why));
   };
 
-  Exchange exchange(deadline);
   if (const error_code failed = exchange.connect(endpoints)) return failure(failed);
+  if (url.secure) {
+    if (const error_code failed = exchange.secure(tls->call(url.host))) return failure(failed);
+  }
   if (maybe_sent != nullptr) *maybe_sent = true;
   const error_code not_sent = exchange.send(composed);
   if (not_sent == beast::error::timeout) return failure(not_sent);

@@ -13,7 +13,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -24,6 +23,7 @@
 
 #include "weir/base/clock.h"
 #include "weir/base/log.h"
+#include "weir/cluster/http_stream.h"
 #include "weir/cluster/http_target.h"
 #include "weir/net/hello.h"
 
@@ -157,12 +157,15 @@ class HttpServer::Core::Connection : public std::enable_shared_from_this<Connect
   Connection& operator=(const Connection&) = delete;
 
   void begin() {
-    asio::post(stream_.get_executor(), [self = shared_from_this()] { self->read_head(); });
+    asio::post(stream_.get_executor(), [self = shared_from_this()] {
+      if (self->options().tls) return self->begin_tls();
+      self->read_first();
+    });
   }
   /// On the strand of the stream.
   void close() {
     drop_upload();
-    stream_.close();
+    stream_.tcp().close();
   }
   auto executor() { return stream_.get_executor(); }
 
@@ -170,6 +173,9 @@ class HttpServer::Core::Connection : public std::enable_shared_from_this<Connect
   using Head = http::request_parser<http::empty_body>;
   const HttpServerOptions& options() const { return core_->options; }
 
+  void begin_tls();
+  void on_tls(error_code failed);
+  void read_first();
   void read_head();
   void on_head(error_code failed);
   std::optional<HttpReply> refusal() const;
@@ -186,11 +192,12 @@ class HttpServer::Core::Connection : public std::enable_shared_from_this<Connect
   void answer(HttpReply reply);
   void refuse(HttpReply reply, const std::string& why);
   void write(const HttpReply& reply);
+  void end();
   void linger();
   void drop_upload();
 
   const std::shared_ptr<Core> core_;
-  beast::tcp_stream stream_;
+  HttpStream stream_;
   const std::string peer_;
   beast::flat_buffer buffer_{kMaxBuffer};
   std::optional<Head> head_;
@@ -202,6 +209,48 @@ class HttpServer::Core::Connection : public std::enable_shared_from_this<Connect
 
 // ---- reading ------------------------------------------------------------------------------------
 
+void HttpServer::Core::Connection::begin_tls() {
+  stream_.tcp().expires_after(options().tls_time);
+  stream_.async_secure(options().tls->accept(net::Tls::Caller::may_show),
+                       [self = shared_from_this()](error_code failed) {
+                         // Not within the callback, since it may be the end of TLS here.
+                         asio::post(self->executor(), [self, failed] { self->on_tls(failed); });
+                       });
+}
+
+void HttpServer::Core::Connection::on_tls(error_code failed) {
+  if (!failed) return read_head();
+  const unsigned long error = HttpStream::tls_error(failed);
+  if (error == 0) return close();  // gone, or too slow
+  const std::string why = stream_.why(failed);
+  stream_.speak_plainly();
+  if (net::is_plain_http(error)) {
+    return refuse(http_error(400, "invalid_argument",
+                             "This API speaks TLS: ask https://, with --tls-ca or WEIR_TLS_CA"),
+                  why + "; this API speaks TLS");
+  }
+  core_->lines.warn("refused TLS with " + peer_ + ": " + why);
+  end();
+}
+
+/// Who begins TLS here would wait for an answer that never comes.
+void HttpServer::Core::Connection::read_first() {
+  stream_.tcp().expires_after(options().head_time);
+  stream_.async_read_some(buffer_.prepare(sizeof scrap_), [self = shared_from_this()](
+                                                              error_code failed, std::size_t n) {
+    if (failed) return self->close();
+    self->buffer_.commit(n);
+    const auto bytes = self->buffer_.data();
+    if (net::looks_like_tls({static_cast<const char*>(bytes.data()), bytes.size()})) {
+      return self->refuse(
+          http_error(400, "invalid_argument", "This API speaks no TLS: ask http://"),
+          "it speaks TLS; give this coordinator --tls-ca, --tls-cert and --tls-key, or ask "
+          "http://");
+    }
+    self->read_head();
+  });
+}
+
 void HttpServer::Core::Connection::read_head() {
   head_.emplace();
   head_->header_limit(kMaxHead);
@@ -209,7 +258,7 @@ void HttpServer::Core::Connection::read_head() {
   call_ = {};
   keep_ = false;
   without_body_ = false;
-  stream_.expires_after(options().head_time);
+  stream_.tcp().expires_after(options().head_time);
   http::async_read_header(
       stream_, buffer_, *head_,
       [self = shared_from_this()](error_code failed, std::size_t) { self->on_head(failed); });
@@ -325,7 +374,7 @@ void HttpServer::Core::Connection::read_body() {
   if (beast::iequals(head[http::field::expect], "100-continue")) {
     static constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
     error_code failed;  // so few bytes fit into the socket's buffer, or the caller is gone
-    stream_.socket().write_some(asio::buffer(kGoOn), failed);
+    stream_.write_some(asio::buffer(kGoOn), failed);
   }
   if (upload) {
     auto parser = std::make_shared<http::request_parser<http::file_body>>(std::move(*head_));
@@ -367,7 +416,7 @@ template <class Parser>
 void HttpServer::Core::Connection::read_body(std::shared_ptr<Parser> parser,
                                              std::chrono::milliseconds time,
                                              std::function<void(Parser&)> taken) {
-  stream_.expires_after(time);
+  stream_.tcp().expires_after(time);
   http::async_read(stream_, buffer_, *parser,
                    [self = shared_from_this(), parser, taken = std::move(taken)](error_code failed,
                                                                                  std::size_t) {
@@ -403,7 +452,7 @@ void HttpServer::Core::Connection::on_body_error(error_code failed) {
 }
 
 void HttpServer::Core::Connection::call() {
-  stream_.expires_never();
+  stream_.tcp().expires_never();
   // One answer only, and on the connection's strand.
   auto answered = std::make_shared<std::atomic<bool>>(false);
   Reply reply = [self = shared_from_this(), answered](HttpReply what) {
@@ -445,17 +494,30 @@ void HttpServer::Core::Connection::write(const HttpReply& reply) {
   if (reply.status != 204) response->content_length(reply.body.size());
   if (!without_body_) response->body() = reply.body;
   auto serializer = std::make_shared<http::response_serializer<http::string_body>>(*response);
-  stream_.expires_after(options().write_time);
+  stream_.tcp().expires_after(options().write_time);
   http::async_write(
       stream_, *serializer,
       [self = shared_from_this(), response, serializer](error_code failed, std::size_t) {
         if (failed) return self->close();
         if (self->keep_) return self->read_head();
-        error_code ignored;
-        self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-        self->stream_.expires_after(kLinger);
-        self->linger();
+        self->end();
       });
+}
+
+/// Nothing more is sent.
+void HttpServer::Core::Connection::end() {
+  stream_.tcp().expires_after(kLinger);
+  if (stream_.secure()) {
+    return stream_.async_end([self = shared_from_this()](error_code) {
+      asio::post(self->executor(), [self] {
+        self->stream_.speak_plainly();
+        self->end();
+      });
+    });
+  }
+  error_code ignored;
+  stream_.tcp().socket().shutdown(tcp::socket::shutdown_send, ignored);
+  linger();
 }
 
 /// Takes what still comes for a moment: closed over it, the answer might be lost on its way.

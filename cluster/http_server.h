@@ -1,5 +1,5 @@
 // A small HTTP/1.1 server for the API of a cluster: keep-alive, limits on everything that a caller
-// can make large or slow, a bearer token, errors as JSON. No TLS: a proxy's task.
+// can make large or slow, a bearer token, errors as JSON, TLS by choice.
 //
 //   error := {"error": {"code": text, "message": text}}
 //
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "weir/base/result.h"
+#include "weir/net/tls.h"
 
 namespace weir::cluster {
 
@@ -48,6 +49,8 @@ struct HttpServerOptions {
   /// What callers must show. Without one only callers of this host are served, and pages of other
   /// sites in their browsers are not. Error of `start`: none, and `host` is not loopback.
   std::string token;
+  /// With it callers must speak TLS (https); a certificate of theirs is by choice.
+  std::shared_ptr<net::Tls> tls;
   std::vector<std::string> open_paths;  ///< "/health": need no token
   /// Bodies of PUT below this path ("/api/v1/libraries/") are kept as files in `upload_folder`.
   std::string upload_path, upload_folder;
@@ -56,9 +59,9 @@ struct HttpServerOptions {
   std::size_t max_body_bytes = 4 << 20;
   std::size_t max_connections = 512;
   unsigned threads = 3;
-  /// Until a request's head is there, and its body; until an answer has been taken.
-  std::chrono::milliseconds head_time{60000}, body_time{30000}, upload_time{600000},
-      write_time{30000};
+  /// Until TLS has begun, a request's head is there, and its body; until an answer has been taken.
+  std::chrono::milliseconds tls_time{10000}, head_time{60000}, body_time{30000},
+      upload_time{600000}, write_time{30000};
 };
 
 /// Whether an address ("127.0.0.1", "::1", "localhost") is only reached from this host.

@@ -175,7 +175,7 @@ TEST(HttpClient, RequestsThatCannotBeAreRefused) {
     return http_request(request, 20s).error().code;
   };
   for (const char* const url :
-       {"", "localhost:80", "https://localhost/", "http://", "http:///x", "http://:80/",
+       {"", "localhost:80", "ftp://localhost/", "https://", "http://", "http:///x", "http://:80/",
         "http://h:0/", "http://h:65536/", "http://h:/", "http://h:1x/", "http://[::1/",
         "http://u@h/", "http://h/a b", "http://h/\r\nX: y", "http://h/\xc3\xa4"}) {
     EXPECT_EQ(code(get(url)), ErrorCode::invalid_argument) << url;
