@@ -137,8 +137,11 @@ struct EtcdClient::Json {
   json::object object;
 };
 
-EtcdClient::EtcdClient(std::vector<std::string> endpoints, milliseconds attempt)
-    : endpoints_(std::move(endpoints)), attempt_(std::max(attempt, kLeastAttempt)) {
+EtcdClient::EtcdClient(std::vector<std::string> endpoints, milliseconds attempt,
+                       std::shared_ptr<net::Tls> tls)
+    : endpoints_(std::move(endpoints)),
+      attempt_(std::max(attempt, kLeastAttempt)),
+      tls_(std::move(tls)) {
   WEIR_CHECK(!endpoints_.empty(), "there is somebody to ask");
 }
 
@@ -147,6 +150,7 @@ Result<EtcdClient::Json> EtcdClient::post(const std::string& path, const Json& b
   HttpRequest request;
   request.method = "POST";
   request.body = json::serialize(body.object);
+  request.tls = tls_;
   std::vector<std::string> failures(endpoints_.size());  // the newest of each endpoint
   const std::size_t first = answered_.load(std::memory_order_relaxed);
   for (std::size_t attempt = 0;; ++attempt) {

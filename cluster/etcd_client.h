@@ -11,11 +11,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "weir/base/clock.h"
 #include "weir/base/result.h"
+#include "weir/net/tls.h"
 
 namespace weir::cluster {
 
@@ -64,8 +66,10 @@ struct EtcdCall {
 
 class EtcdClient {
  public:
-  /// `endpoints`: "http://host:port", at least one; `attempt` limits each single attempt.
-  EtcdClient(std::vector<std::string> endpoints, std::chrono::milliseconds attempt);
+  /// `endpoints`: "http[s]://host:port", at least one; `attempt` limits each single attempt; `tls`
+  /// is for https, as of HttpRequest.
+  EtcdClient(std::vector<std::string> endpoints, std::chrono::milliseconds attempt,
+             std::shared_ptr<net::Tls> tls = nullptr);
 
   // Errors: io, retryable, when no endpoint answered, which names each and why; disk_full when etcd
   // has no space; otherwise what etcd refused: not_found, invalid_argument or io.
@@ -88,6 +92,7 @@ class EtcdClient {
 
   const std::vector<std::string> endpoints_;
   const std::chrono::milliseconds attempt_;
+  const std::shared_ptr<net::Tls> tls_;
   std::atomic<std::size_t> answered_{0};  // the endpoint that answered last
 };
 

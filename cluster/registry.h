@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "weir/base/result.h"
+#include "weir/net/tls.h"
 
 namespace weir {
 class Storage;
@@ -81,8 +82,11 @@ Result<std::unique_ptr<Registry>> open_file_registry(const std::string& folder,
                                                      std::shared_ptr<Storage> storage = nullptr);
 
 struct EtcdOptions {
-  /// "http://127.0.0.1:2379"; of one etcd cluster. Tried in turn, the one that answered last first.
+  /// "http[s]://127.0.0.1:2379"; of one etcd cluster. Tried in turn, the one that answered last
+  /// first.
   std::vector<std::string> endpoints;
+  /// For https, as of HttpRequest.
+  std::shared_ptr<net::Tls> tls = nullptr;
   std::string prefix = "weir/default/";  ///< of all keys of this cluster
   /// At least a second. A lease of etcd lasts whole seconds, and never less than about 1.5 times
   /// its election time-out: after a leader's death the lead is free when that has passed.
@@ -90,7 +94,7 @@ struct EtcdOptions {
   /// Of each call of Registry, over all attempts; each attempt gets its share by endpoints.
   std::chrono::milliseconds timeout{1000};
 };
-/// In etcd (3.4 or newer), over its HTTP gateway, without TLS or users. Errors: io, retryable, when
+/// In etcd (3.4 or newer), over its HTTP gateway, without users. Errors: io, retryable, when
 /// no endpoint answers in time; the message names each and its reason.
 Result<std::unique_ptr<Registry>> open_etcd_registry(EtcdOptions options);
 

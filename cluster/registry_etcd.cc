@@ -49,8 +49,8 @@ class EtcdRegistry : public Registry {
  public:
   explicit EtcdRegistry(EtcdOptions options)
       : options_(std::move(options)),
-        client_(options_.endpoints,
-                options_.timeout / static_cast<int>(options_.endpoints.size())) {}
+        client_(options_.endpoints, options_.timeout / static_cast<int>(options_.endpoints.size()),
+                options_.tls) {}
 
   Result<Leader> campaign(const std::string& address) override;
   Status renew(std::uint64_t epoch) override;
@@ -270,8 +270,8 @@ Result<std::unique_ptr<Registry>> open_etcd_registry(EtcdOptions options) {
   };
   if (options.endpoints.empty()) return bad("no endpoint is given");
   for (std::string& endpoint : options.endpoints) {
-    if (!endpoint.starts_with("http://")) {
-      return bad("the endpoint '" + endpoint + "' does not begin with http://");
+    if (!endpoint.starts_with("http://") && !endpoint.starts_with("https://")) {
+      return bad("the endpoint '" + endpoint + "' does not begin with http:// or https://");
     }
     while (endpoint.ends_with('/')) endpoint.pop_back();
   }

@@ -19,6 +19,7 @@
 #include "tests/cluster/temporary_folder.h"
 #include "weir/base/check.h"
 #include "weir/cluster/http_client.h"
+#include "weir/net/tls.h"
 
 #define WEIR_NEEDS_ETCD()                \
   if (!::weir::cluster::etcd_is_there()) \
@@ -63,6 +64,14 @@ class EtcdServer {
   }
   const std::string& url() const { return url_; }
 
+  /// Has it speak TLS with callers, who must show a certificate; this object asks as `caller`.
+  /// Before it is started.
+  void secure(net::TlsFiles files, std::shared_ptr<net::Tls> caller) {
+    url_.replace(0, 4, "https");
+    files_ = std::move(files);
+    caller_ = std::move(caller);
+  }
+
   /// Starts it, with the data that it had when it was killed.
   void start() {
     std::vector<std::string> words{"etcd",
@@ -85,6 +94,12 @@ class EtcdServer {
                                    peer_url_,
                                    "--initial-cluster",
                                    cluster_};
+    if (caller_) {
+      for (const char* word : {"--cert-file", files_.cert.c_str(), "--key-file", files_.key.c_str(),
+                               "--trusted-ca-file", files_.ca.c_str(), "--client-cert-auth"}) {
+        words.emplace_back(word);
+      }
+    }
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -122,6 +137,7 @@ class EtcdServer {
     HttpRequest request;
     request.method = "POST";
     request.url = url_ + "/v3/maintenance/status";
+    request.tls = caller_;
     request.body = "{}";
     const auto answer = http_request(request, std::chrono::seconds(5));
     if (!answer.ok()) return false;
@@ -133,6 +149,7 @@ class EtcdServer {
   bool is_healthy() const {
     HttpRequest request;
     request.url = url_ + "/health";
+    request.tls = caller_;
     const auto answer = http_request(request, std::chrono::seconds(1));
     return answer.ok() && answer->status == 200;
   }
@@ -143,7 +160,11 @@ class EtcdServer {
     return text.substr(begin, text.find('"', begin) - begin);
   }
 
-  const std::string name_, folder_, url_, peer_url_, cluster_;
+  const std::string name_, folder_;
+  std::string url_;
+  const std::string peer_url_, cluster_;
+  net::TlsFiles files_;
+  std::shared_ptr<net::Tls> caller_;
   pid_t pid_ = 0;
 };
 

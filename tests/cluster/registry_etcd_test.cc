@@ -10,6 +10,7 @@
 
 #include "tests/cluster/etcd_server.h"
 #include "tests/cluster/raw_server.h"
+#include "tests/net/certificates.h"
 #include "weir/base/base64.h"
 #include "weir/cluster/registry.h"
 
@@ -341,7 +342,7 @@ TEST(EtcdRegistry, RefusesOptionsThatCannotBe) {
   };
   EXPECT_EQ(code({}), ErrorCode::invalid_argument);
   EtcdOptions options;
-  options.endpoints = {"https://127.0.0.1:1"};
+  options.endpoints = {"127.0.0.1:1"};
   EXPECT_EQ(code(options), ErrorCode::invalid_argument);
   options.endpoints = {"http://127.0.0.1:1"};
   options.term = 500ms;
@@ -349,6 +350,34 @@ TEST(EtcdRegistry, RefusesOptionsThatCannotBe) {
   options.term = 2s;
   options.prefix = "with space";
   EXPECT_EQ(code(options), ErrorCode::invalid_argument);
+}
+
+TEST(EtcdRegistry, SpeaksTlsAndShowsItsCertificate) {
+  WEIR_NEEDS_ETCD();
+  net::Authority ca;
+  const net::TlsFiles files = ca.issue({.name = "etcd"});
+  const auto member = ca.member({.name = "coordinator", .alternatives = "DNS:c1"});
+  const TemporaryFolder folder;
+  EtcdServer etcd("m0", folder.path(), free_port(), free_port());
+  etcd.secure(files, member);
+  etcd.start();
+  ASSERT_TRUE(etcd.wait_until_ready());
+  const auto open_with = [&etcd](std::shared_ptr<net::Tls> tls, std::chrono::milliseconds timeout) {
+    EtcdOptions options;
+    options.endpoints = {etcd.url()};
+    options.tls = std::move(tls);
+    options.term = 20s;
+    options.timeout = timeout;
+    return open_etcd_registry(options).value();
+  };
+  const auto registry = open_with(member, 20s);
+  const std::uint64_t epoch = win(*registry, "c1");
+  ASSERT_TRUE(registry->put(epoch, "k", "v").ok());
+  EXPECT_EQ(registry->list("")->at("k"), "v");
+  EXPECT_THAT(open_with(ca.asker(), 500ms)->leader().error().message,
+              HasSubstr("does not accept the certificate shown"));
+  EXPECT_THAT(open_with(net::Authority("another CA").member(), 500ms)->leader().error().message,
+              HasSubstr("must be of the CA"));
 }
 
 TEST(EtcdRegistry, WhatIsNotEtcdIsSaidSo) {
