@@ -1,5 +1,5 @@
 // Bench `wire`: events of 64 bytes from one process to another over loopback, spread by key over
-// two subtasks there, beside a bare TCP loop; and how long a lone record takes.
+// two subtasks there, beside a bare TCP loop; the same over TLS; and how long a lone record takes.
 //
 //   wire_bench [--json] [--runs N] [--events MILLIONS] [--keys K]
 #include <poll.h>
@@ -20,6 +20,7 @@
 #include "bench/scratch.h"
 #include "bench/twins/cost_twin.h"
 #include "bench/twins/wire_twin.h"
+#include "tests/net/certificates.h"
 #include "weir/base/describe.h"
 #include "weir/base/key.h"
 #include "weir/net/link.h"
@@ -44,6 +45,18 @@ static_assert(sizeof(WireEvent) == sizeof(CostEvent));
 
 constexpr std::uint32_t kSubtasks = 2;
 const net::Hello kHello{"bench", "wire", 1, 0, ""};
+
+/// How a connection is carried.
+struct Way {
+  Drive drive;
+  std::shared_ptr<net::Tls> tls = nullptr;
+
+  net::LinkOptions options() const {
+    net::LinkOptions options;
+    options.tls = tls;
+    return options;
+  }
+};
 
 std::unique_ptr<BatchBase> make_batch() { return std::make_unique<Batch<WireEvent>>(); }
 
@@ -159,13 +172,13 @@ void read_channels(net::Link& link, Sleeper& sleeper, std::uint32_t channels, Vi
 }
 
 template <class Visit>
-void serve(int pipe, Drive drive, std::uint32_t channels, Visit&& visit) {
-  net::Network network(drive);
-  Sleeper sleeper(drive == Drive::by_caller ? &network : nullptr);
+void serve(int pipe, const Way& way, std::uint32_t channels, Visit&& visit) {
+  net::Network network(way.drive);
+  Sleeper sleeper(way.drive == Drive::by_caller ? &network : nullptr);
   std::mutex mutex;
   std::unique_ptr<net::Link> link;
   const auto port = network.listen(
-      "127.0.0.1", 0, {}, [](const net::Hello&) -> Result<net::Hello> { return kHello; },
+      "127.0.0.1", 0, way.options(), [](const net::Hello&) -> Result<net::Hello> { return kHello; },
       [&](const net::Hello&, std::unique_ptr<net::Link> made) {
         const std::lock_guard lock(mutex);
         link = std::move(made);
@@ -185,11 +198,11 @@ void serve(int pipe, Drive drive, std::uint32_t channels, Visit&& visit) {
 // ---- the sending process ----------------------------------------------------------------------
 
 struct Sender {
-  Sender(std::uint16_t port, Drive drive)
-      : driven(drive == Drive::by_caller),
-        network(drive),
-        sleeper(drive == Drive::by_caller ? &network : nullptr) {
-    auto made = network.connect("127.0.0.1", port, {}, kHello, std::chrono::seconds(10));
+  Sender(std::uint16_t port, const Way& way)
+      : driven(way.drive == Drive::by_caller),
+        network(way.drive),
+        sleeper(way.drive == Drive::by_caller ? &network : nullptr) {
+    auto made = network.connect("127.0.0.1", port, way.options(), kHello, std::chrono::seconds(10));
     WEIR_CHECK(made.ok(), "cannot connect");
     link = std::move(*made);
   }
@@ -245,12 +258,12 @@ void send_by_key(Sender& sender, std::uint64_t events, std::uint64_t keys) {
   drain();
 }
 
-double wire_ns(Drive drive, std::uint64_t events, std::uint64_t keys) {
+double wire_ns(const Way& way, std::uint64_t events, std::uint64_t keys) {
   return in_two_processes(
-      [drive, events](int pipe) {
+      [&way, events](int pipe) {
         std::int64_t sum = 0;
         std::uint64_t count = 0;
-        serve(pipe, drive, kSubtasks, [&](const Batch<WireEvent>& batch) {
+        serve(pipe, way, kSubtasks, [&](const Batch<WireEvent>& batch) {
           for (std::size_t i = 0; i < batch.size(); ++i) sum += batch[i].val;
           count += batch.size();
         });
@@ -258,7 +271,7 @@ double wire_ns(Drive drive, std::uint64_t events, std::uint64_t keys) {
         put(pipe, sum);
       },
       [&](int pipe) {
-        Sender sender(get<std::uint16_t>(pipe), drive);
+        Sender sender(get<std::uint16_t>(pipe), way);
         const auto begin = Clock::now();
         send_by_key(sender, events, keys);
         static_cast<void>(sender.answer(pipe));
@@ -290,20 +303,20 @@ double bare_ns(std::uint64_t events, std::uint64_t keys) {
 }
 
 /// The 50th or 99th percentile of how long a lone record takes, in microseconds: one a millisecond.
-double lone_us(Drive drive, double percentile) {
+double lone_us(const Way& way, double percentile) {
   constexpr int kRecords = 2000;
   return in_two_processes(
-      [drive, percentile](int pipe) {
+      [&way, percentile](int pipe) {
         std::vector<std::int64_t> took;
-        serve(pipe, drive, 1, [&](const Batch<WireEvent>& batch) {
+        serve(pipe, way, 1, [&](const Batch<WireEvent>& batch) {
           took.push_back(Clock::now().time_since_epoch().count() - batch[0].ts);
         });
         std::sort(took.begin(), took.end());
         put(pipe,
             took[static_cast<std::size_t>(percentile * static_cast<double>(took.size() - 1))]);
       },
-      [drive](int pipe) {
-        Sender sender(get<std::uint16_t>(pipe), drive);
+      [&way](int pipe) {
+        Sender sender(get<std::uint16_t>(pipe), way);
         Channel& out = sender.link->open_out(0);
         const Watch watch;
         sender.link->start(watch.on_failure());
@@ -332,14 +345,22 @@ int main(int argc, char** argv) {
   const auto options = parse_report_options(argc, argv);
   const std::uint64_t events = number_option(options.rest, "--events", 20) * 1'000'000;
   const std::uint64_t keys = number_option(options.rest, "--keys", 1'000'000);
+  weir::net::Authority authority;
+  const auto tls = authority.member();
   Report report("wire", options);
   for (const Drive drive : {Drive::by_caller, Drive::own_thread}) {
     const std::string thread =
         drive == Drive::by_caller ? "on the tasks' thread" : "on a thread of its own";
+    const Way plain{drive}, secure{drive, tls};
     report.compare(
-        "keyed, network " + thread, "ns/event", [&] { return wire_ns(drive, events, keys); },
+        "keyed, network " + thread, "ns/event", [&] { return wire_ns(plain, events, keys); },
         [&] { return bare_ns(events, keys); });
-    report.measure("a lone record, median, " + thread, "us", [&] { return lone_us(drive, 0.5); });
-    report.measure("a lone record, p99, " + thread, "us", [&] { return lone_us(drive, 0.99); });
+    report.compare(
+        "keyed, TLS, network " + thread, "ns/event", [&] { return wire_ns(secure, events, keys); },
+        [&] { return bare_ns(events, keys); });
+    report.measure("a lone record, median, " + thread, "us", [&] { return lone_us(plain, 0.5); });
+    report.measure("a lone record, p99, " + thread, "us", [&] { return lone_us(plain, 0.99); });
+    report.measure("a lone record, p99, TLS, " + thread, "us",
+                   [&] { return lone_us(secure, 0.99); });
   }
 }

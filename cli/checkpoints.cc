@@ -183,7 +183,7 @@ Command checkpoints_list_command() {
           0,
           1,
           "List the checkpoints of a job, state folder or savepoint",
-          {kState, kClusterOption, kTokenOption, kJson},
+          asking({kState, kJson}),
           "",
           list};
 }
@@ -193,7 +193,7 @@ Command checkpoints_show_command() {
           0,
           2,
           "Show what is in a checkpoint, by default the newest",
-          {kState, kClusterOption, kTokenOption, kJson},
+          asking({kState, kJson}),
           "",
           show};
 }
@@ -203,7 +203,7 @@ Command checkpoints_verify_command() {
           0,
           2,
           "Check every byte of a checkpoint, by default the newest",
-          {kState, kClusterOption, kTokenOption, kJson},
+          asking({kState, kJson}),
           "Exit status 5 when something is damaged, with the file that is.\n",
           verify};
 }

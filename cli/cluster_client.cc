@@ -18,8 +18,10 @@ namespace json = boost::json;
 using cluster::HttpRequest;
 using cluster::HttpResponse;
 
-constexpr const char* kThisHost = "http://127.0.0.1:7070";
+constexpr const char* kThisHost = "127.0.0.1:7070";
 constexpr std::chrono::seconds kPatience{10};
+
+bool is_https(const std::string& url) { return url.starts_with("https://"); }
 
 /// The code that an error of the API names.
 ErrorCode code_of(const std::string& name) {
@@ -71,14 +73,16 @@ Result<ClusterClient> ClusterClient::of(const Args& args) {
   }
   client.given_ = !text.empty();
   if (text.empty()) text = kThisHost;
+  WEIR_ASSIGN(client.tls_, asking_tls_of(args));
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t comma = std::min(text.find(',', begin), text.size());
     std::string url = text.substr(begin, comma - begin);
-    if (url.find("://") == std::string::npos) url = "http://" + url;
+    if (url.find("://") == std::string::npos) url = (client.tls_ ? "https://" : "http://") + url;
     while (url.ends_with('/')) url.pop_back();
-    if (!url.starts_with("http://") || url.size() == 7) {
+    const bool known = url.starts_with("http://") || is_https(url);
+    if (!known || url.ends_with(":")) {
       return Error{ErrorCode::invalid_argument,
-                   "'" + url + "' is no address of a cluster: http://HOST:PORT"};
+                   "'" + url + "' is no address of a cluster: http://HOST:PORT, or https"};
     }
     client.urls_.push_back(std::move(url));
     begin = comma + 1;
@@ -111,6 +115,7 @@ Result<json::object> ClusterClient::send(const Call& call) {
       request.body = call.body;
       request.content_type = call.type;
       request.bearer_token = token_;
+      request.tls = tls_;
       bool maybe_sent = false;
       const auto response = cluster::http_request(request, call.timeout, &maybe_sent);
       if (!response.ok()) {
@@ -122,7 +127,13 @@ Result<json::object> ClusterClient::send(const Call& call) {
       reached = true;
       const json::object body = parse_body(*response);
       if (response->status == 421) {
-        urls.push_back(field(body, "leader"));
+        const std::string leader = field(body, "leader");
+        if (is_https(urls[i]) && !is_https(leader)) {
+          return Error{ErrorCode::incompatible,
+                       "The coordinator at " + urls[i] + " sends on to the leader at " + leader +
+                           ", which is not encrypted: give TLS to all coordinators, or to none"};
+        }
+        urls.push_back(leader);
         continue;
       }
       auto answer = interpret(*response, urls[i]);

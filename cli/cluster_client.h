@@ -4,23 +4,27 @@
 
 #include <boost/json/object.hpp>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/args.h"
+#include "weir/net/tls.h"
 
 namespace weir::cli {
 
 class ClusterClient {
  public:
   /// The cluster of --cluster, WEIR_CLUSTER, or this host. Errors: invalid_argument; of the token's
-  /// file.
+  /// file, and those of TLS.
   static Result<ClusterClient> of(const Args& args);
 
   /// Whether the caller said which cluster, rather than that of this host by default.
   bool given() const { return given_; }
-  /// Where its coordinators are: "http://HOST:PORT".
+  /// Where its coordinators are: "http://HOST:PORT" or "https://HOST:PORT".
   const std::vector<std::string>& urls() const { return urls_; }
+  /// For requests to them; may be null.
+  const std::shared_ptr<net::Tls>& tls() const { return tls_; }
 
   // Each answers the object that the leader did. While nobody leads it is tried again for some ten
   // seconds. Errors: io when no coordinator answers; incompatible when the token is refused; and
@@ -49,6 +53,7 @@ class ClusterClient {
 
   std::vector<std::string> urls_;
   std::string token_;
+  std::shared_ptr<net::Tls> tls_;
   bool given_ = false;
 };
 

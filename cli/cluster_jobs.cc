@@ -138,7 +138,7 @@ Command jobs_command() {
           0,
           0,
           "List the jobs of a cluster",
-          {{"all", nullptr, "also those that are over"}, kClusterOption, kTokenOption, kJson},
+          asking({{"all", nullptr, "also those that are over"}, kJson}),
           "",
           jobs};
 }
@@ -148,30 +148,19 @@ Command cancel_command() {
           1,
           1,
           "End a job of a cluster at once",
-          {kClusterOption, kTokenOption, kJson},
+          asking({kJson}),
           "Without a last checkpoint: what came after the newest one is read again by whoever "
           "goes\non from there. 'weir stop' takes one.\n",
           cancel};
 }
 Command rescale_command() {
-  return {"rescale",
-          "JOB N",
-          2,
-          2,
-          "Go on at another parallelism after a last checkpoint",
-          {kClusterOption, kTokenOption, kJson},
-          "",
-          rescale};
+  return {
+      "rescale",       "JOB N", 2,      2, "Go on at another parallelism after a last checkpoint",
+      asking({kJson}), "",      rescale};
 }
 Command workers_command() {
-  return {"workers",
-          "",
-          0,
-          0,
-          "List the workers of a cluster, and what runs on them",
-          {kClusterOption, kTokenOption, kJson},
-          "",
-          workers};
+  return {"workers",       "", 0,      0, "List the workers of a cluster, and what runs on them",
+          asking({kJson}), "", workers};
 }
 Command logs_command() {
   return {"logs",
@@ -179,11 +168,9 @@ Command logs_command() {
           1,
           1,
           "Show what a process of a job in a cluster has said",
-          {{"process", "N", "which process; default 0, the job's master"},
-           {"bytes", "SIZE", "at most so much of its end, up to 4MiB; default 64KiB"},
-           {"follow", nullptr, "go on until the job is over"},
-           kClusterOption,
-           kTokenOption},
+          asking({{"process", "N", "which process; default 0, the job's master"},
+                  {"bytes", "SIZE", "at most so much of its end, up to 4MiB; default 64KiB"},
+                  {"follow", nullptr, "go on until the job is over"}}),
           "",
           logs};
 }

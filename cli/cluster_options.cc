@@ -21,6 +21,34 @@ Result<std::string> token_of(const Args& args) {
   return token;
 }
 
+std::vector<Option> asking(std::vector<Option> own) {
+  const Option shared[] = {
+      kClusterOption,
+      kTokenOption,
+      {"tls-ca", "FILE",
+       "the CA of the coordinators' certificates, PEM; default the variable WEIR_TLS_CA, or those "
+       "that the system trusts"},
+      {"tls-cert", "FILE", "a certificate to show, PEM; default the variable WEIR_TLS_CERT"},
+      {"tls-key", "FILE", "its key, PEM; default the variable WEIR_TLS_KEY"}};
+  own.insert(own.end(), std::begin(shared), std::end(shared));
+  return own;
+}
+
+net::TlsFiles tls_files_of(const Args& args) {
+  return {args.text("tls-ca"), args.text("tls-cert"), args.text("tls-key")};
+}
+
+Result<std::shared_ptr<net::Tls>> asking_tls_of(const Args& args) {
+  const auto file = [&args](const char* option, const char* variable) {
+    const char* const otherwise = std::getenv(variable);
+    return args.text(option, otherwise != nullptr ? otherwise : "");
+  };
+  const net::TlsFiles files{file("tls-ca", "WEIR_TLS_CA"), file("tls-cert", "WEIR_TLS_CERT"),
+                            file("tls-key", "WEIR_TLS_KEY")};
+  if (files.ca.empty() && files.cert.empty() && files.key.empty()) return {nullptr};
+  return net::Tls::open(files);
+}
+
 Result<cluster::Address> parse_address(const std::string& option, const std::string& text,
                                        bool any_port) {
   const Error wrong{ErrorCode::invalid_argument,

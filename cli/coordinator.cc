@@ -42,11 +42,14 @@ Result<CoordinatorOptions> coordinator_options(const Args& args) {
     return Error{ErrorCode::invalid_argument,
                  "Give either --etcd or --registry: the records are kept in one place"};
   }
+  WEIR_ASSIGN(options.etcd_tls, net::Tls::open({args.text("etcd-ca", args.text("tls-ca")),
+                                                args.text("etcd-cert"), args.text("etcd-key")}));
   WEIR_ASSIGN(options.term, args.duration("term", options.term));
   if (options.term < std::chrono::seconds(1) || options.term > std::chrono::minutes(10)) {
     return Error{ErrorCode::invalid_argument, "--term must be from 1s to 10min"};
   }
   WEIR_ASSIGN(options.token, token_of(args));
+  WEIR_ASSIGN(options.tls, net::Tls::open_member(tls_files_of(args)));
   return options;
 }
 
@@ -79,11 +82,19 @@ Command coordinator_command() {
            "for coordinators of one host: where the lead and the records are kept; default "
            "STORAGE/registry"},
           {"etcd", "URL[,URL]", "keep them in etcd instead, for coordinators on several hosts"},
+          {"etcd-ca", "FILE",
+           "the CA of https:// endpoints of etcd, PEM; default that of --tls-ca, or those that the "
+           "system trusts"},
+          {"etcd-cert", "FILE", "a certificate to show to etcd, PEM"},
+          {"etcd-key", "FILE", "its key, PEM"},
           {"term", "TIME", "with --etcd: how long a lead lasts without being renewed; default 2s"},
           {"name", "NAME", "the name of the cluster; default 'default'"},
           {"token-file", "FILE",
            "holds the token that workers and callers must have; default the variable WEIR_TOKEN. "
            "Needed unless it listens on loopback only."},
+          kTlsCaOption,
+          kTlsCertOption,
+          kTlsKeyOption,
           {"config", "FILE", "a YAML file with these options", false, nullptr, false},
       },
       "Start several for fail-over: one leads, the others take over when it ends or hangs. None "

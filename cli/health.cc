@@ -10,8 +10,10 @@
 namespace weir::cli {
 namespace {
 
-Status ask(const std::string& url, const std::string& what, Duration timeout) {
+Status ask(const std::string& url, const std::string& what, Duration timeout,
+           const std::shared_ptr<net::Tls>& tls) {
   cluster::HttpRequest request;
+  request.tls = tls;
   request.url = url + "/" + what;
   request.body_limit = 1 << 16;
   WEIR_ASSIGN(const cluster::HttpResponse answer, cluster::http_request(request, timeout));
@@ -29,7 +31,7 @@ Result<int> health(const Args& args) {
   const std::string what = args.has("ready") ? "ready" : "health";
   int status = kOk;
   for (const std::string& url : client.urls()) {
-    if (const Status well = ask(url, what, timeout); !well.ok()) {
+    if (const Status well = ask(url, what, timeout, client.tls()); !well.ok()) {
       std::fprintf(stderr, "weir: %s\n", well.error().message.c_str());
       status = kFailed;
     } else {
@@ -47,9 +49,8 @@ Command health_command() {
           0,
           0,
           "Say whether each coordinator of a cluster lives",
-          {{"ready", nullptr, "rather: whether it leads, or reaches the one that does"},
-           {"timeout", "TIME", "for each; default 2s"},
-           kClusterOption},
+          asking({{"ready", nullptr, "rather: whether it leads, or reaches the one that does"},
+                  {"timeout", "TIME", "for each; default 2s"}}),
           "Needs no token and tries once. The exit status is 0 when all are well, otherwise 1.\n",
           health};
 }

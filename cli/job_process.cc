@@ -82,6 +82,7 @@ Result<int> run(const Args& args) {
   WEIR_ASSIGN(options.worker, parse_address("worker", args.text("worker")));
   WEIR_ASSIGN(options.id, parse_id(args.text("id")));
   options.token = token != nullptr ? token : "";
+  WEIR_ASSIGN(options.tls, net::Tls::open_member(tls_files_of(args)));
   options.load = [](const Assignment& assignment) {
     set_crash_context(assignment.start.spec.library, assignment.start.spec.state_dir);
     return load(assignment);
@@ -105,6 +106,9 @@ Command job_process_command() {
           {
               {"worker", "HOST:PORT", "the door of the worker on this host"},
               {"id", "JOB/ATTEMPT/PROCESS", "which process this is"},
+              kTlsCaOption,
+              kTlsCertOption,
+              kTlsKeyOption,
           },
           "Workers start it, with the token for their door in WEIR_PROCESS_TOKEN and the path of "
           "its log\n"

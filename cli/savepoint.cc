@@ -230,12 +230,10 @@ Command savepoint_command() {
           0,
           2,
           "Copy a job's state into a folder that stands by itself",
-          {kState,
-           {"to", "PATH", "folder to write; absent or empty"},
-           {"stop", nullptr, "end the job with it, if it is running"},
-           kClusterOption,
-           kTokenOption,
-           kJson},
+          asking({kState,
+                  {"to", "PATH", "folder to write; absent or empty"},
+                  {"stop", nullptr, "end the job with it, if it is running"},
+                  kJson}),
           "Of a running job a checkpoint is taken now; otherwise its newest one is copied. Start\n"
           "from it with  weir run JOB.so --state NEW --from PATH.\n",
           savepoint};
@@ -246,23 +244,12 @@ Command stop_command() {
           0,
           1,
           "End a running job with a last checkpoint",
-          {kState,
-           {"savepoint", "PATH", "copy that checkpoint into this folder"},
-           kClusterOption,
-           kTokenOption,
-           kJson},
+          asking({kState, {"savepoint", "PATH", "copy that checkpoint into this folder"}, kJson}),
           "",
           stop};
 }
 Command status_command() {
-  return {"status",
-          "[JOB]",
-          0,
-          1,
-          "Say how a job stands",
-          {kState, kClusterOption, kTokenOption, kJson},
-          "",
-          status};
+  return {"status", "[JOB]", 0, 1, "Say how a job stands", asking({kState, kJson}), "", status};
 }
 
 }  // namespace weir::cli

@@ -41,13 +41,11 @@ Command state_show_command() {
       1,
       1,
       "Show the state of a step as JSON lines",
-      {{"state", "DIR", "state folder of the job, a savepoint, or a job of the cluster"},
-       {"key", "KEY", "only this key: JSON, or text for keys that are strings"},
-       {"checkpoint", "ID", "of this checkpoint; default the newest"},
-       {"limit", "N", "at most this many lines"},
-       kClusterOption,
-       kTokenOption,
-       {"json", nullptr, "as it is always"}},
+      asking({{"state", "DIR", "state folder of the job, a savepoint, or a job of the cluster"},
+              {"key", "KEY", "only this key: JSON, or text for keys that are strings"},
+              {"checkpoint", "ID", "of this checkpoint; default the newest"},
+              {"limit", "N", "at most this many lines"},
+              {"json", nullptr, "as it is always"}}),
       "A line for the state of each key, then one for each entry of its MapState and ListState\n"
       "members. Of a source the splits and their positions are shown. The job may be running.\n",
       show};

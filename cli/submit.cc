@@ -173,10 +173,8 @@ const std::vector<Option>& run_option_list() {
 
 std::vector<Option> with_run_options(std::vector<Option> options) {
   options.insert(options.end(), run_option_list().begin(), run_option_list().end());
-  options.push_back(kClusterOption);
-  options.push_back(kTokenOption);
   options.push_back({"json", nullptr, "print JSON"});
-  return options;
+  return asking(std::move(options));
 }
 
 }  // namespace

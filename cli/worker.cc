@@ -64,6 +64,7 @@ Result<WorkerOptions> worker_options(const Args& args) {
                  "'weir worker' needs a folder of this host: --work DIR, since HOME is not set"};
   }
   WEIR_ASSIGN(options.token, token_of(args));
+  WEIR_ASSIGN(options.tls, net::Tls::open_member(tls_files_of(args)));
   WEIR_ASSIGN(const Duration isolation,
               args.duration("isolation", std::chrono::duration_cast<Duration>(options.isolation)));
   options.isolation = std::chrono::duration_cast<std::chrono::milliseconds>(isolation);
@@ -131,6 +132,9 @@ Command worker_command() {
            "a folder of this host for copies of job libraries and logs, for this worker alone; "
            "default ~/.local/state/weir/workers/NAME"},
           kTokenOption,
+          kTlsCaOption,
+          kTlsCertOption,
+          kTlsKeyOption,
           {"isolation", "TIME",
            "ends all processes when no leader was reached for so long; default 60s"},
           {"config", "FILE", "a YAML file with these options", false, nullptr, false},

@@ -39,6 +39,7 @@ class AttemptLinks final : public Placement, private PeerMessages {
     std::string host;                           ///< on which this process listens
     std::string token;                          ///< of the cluster
     std::string build;                          ///< of the library: all processes have the same
+    std::shared_ptr<net::Tls> tls;              ///< for all links; null: none speaks it
     std::chrono::milliseconds patience{10000};  ///< with processes that do not call or answer
     /// The one thread that runs tasks drives the network as well (runtime/worker.h).
     bool driven = false;
@@ -86,6 +87,7 @@ class AttemptLinks final : public Placement, private PeerMessages {
   class Elsewhere;
   std::uint32_t process_of(std::uint32_t subtask) const;
   net::Hello hello() const;
+  net::LinkOptions link_options() const;
   Status call_lower(const std::vector<Address>& all);
   Status wait_for_callers(std::size_t count);
   void open_channels();

@@ -30,8 +30,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-net::LinkOptions link_options() {
+net::LinkOptions link_options(const std::shared_ptr<net::Tls>& tls) {
   net::LinkOptions options;
+  options.tls = tls;
   options.max_frame_bytes = 64 << 20;
   options.silence = std::chrono::milliseconds(3000);
   return options;
@@ -54,6 +55,7 @@ Result<std::unique_ptr<Registry>> open_registry(const CoordinatorOptions& option
   if (options.etcd.empty()) return open_file_registry(options.registry);
   EtcdOptions etcd;
   etcd.endpoints = options.etcd;
+  etcd.tls = options.etcd_tls;
   etcd.prefix = "weir/" + options.cluster + "/";
   etcd.term = options.term;
   etcd.timeout = options.term / 2;
@@ -105,6 +107,10 @@ Status check(CoordinatorOptions& options) {
 }
 
 }  // namespace
+
+std::string http_url(const CoordinatorOptions& options, const std::string& address) {
+  return (options.tls ? "https://" : "http://") + address;
+}
 
 struct CoordinatorServer::Impl {
   explicit Impl(CoordinatorOptions o) : options(std::move(o)) {}
@@ -231,19 +237,20 @@ Result<net::Hello> CoordinatorServer::Impl::greet(const net::Hello& theirs) {
 /// A link must not end on the network thread, so it is kept until the control thread takes it.
 Status CoordinatorServer::Impl::open_door() {
   network = std::make_unique<net::Network>();
-  WEIR_ASSIGN(const std::uint16_t port,
-              network->listen(
-                  options.host == "localhost" ? "127.0.0.1" : options.host, options.port,
-                  link_options(), [this](const net::Hello& theirs) { return greet(theirs); },
-                  [this](const net::Hello&, std::unique_ptr<net::Link> link) {
-                    {
-                      const std::lock_guard lock(mutex);
-                      // At the very end of the process nobody could close it; the system will.
-                      if (ending) return static_cast<void>(link.release());
-                      arrivals.push_back(std::move(link));
-                    }
-                    control->post([] {});
-                  }));
+  WEIR_ASSIGN(
+      const std::uint16_t port,
+      network->listen(
+          options.host == "localhost" ? "127.0.0.1" : options.host, options.port,
+          link_options(options.tls), [this](const net::Hello& theirs) { return greet(theirs); },
+          [this](const net::Hello&, std::unique_ptr<net::Link> link) {
+            {
+              const std::lock_guard lock(mutex);
+              // At the very end of the process nobody could close it; the system will.
+              if (ending) return static_cast<void>(link.release());
+              arrivals.push_back(std::move(link));
+            }
+            control->post([] {});
+          }));
   self.workers = join(shown_host(options, options.host), port);
   return {};
 }
@@ -283,8 +290,9 @@ Result<std::unique_ptr<CoordinatorServer>> CoordinatorServer::start(CoordinatorO
     impl.standing.self = impl.self;
   }
   log_info("coordinator", "of cluster " + impl.options.cluster + ", for workers at " +
-                              impl.self.workers + ", API at http://" + impl.self.http +
-                              ", storage in " + impl.options.storage);
+                              impl.self.workers + ", API at " +
+                              http_url(impl.options, impl.self.http) + ", storage in " +
+                              impl.options.storage);
   impl.election = std::make_unique<Election>(
       *impl.registry, *impl.clock, to_text(impl.self),
       ElectionEvents{

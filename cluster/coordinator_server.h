@@ -16,6 +16,7 @@
 
 #include "weir/base/result.h"
 #include "weir/cluster/leader_address.h"
+#include "weir/net/tls.h"
 
 namespace weir::cluster {
 
@@ -32,9 +33,14 @@ struct CoordinatorOptions {
   std::string storage;                   ///< the folder that all hosts share
   std::string registry;                  ///< a folder; empty: STORAGE/registry
   std::vector<std::string> etcd;         ///< endpoints, instead of the folder
+  std::shared_ptr<net::Tls> etcd_tls;    ///< for those that are https; as of HttpRequest
   std::chrono::milliseconds term{2000};  ///< of a lead, in etcd
   std::string token;                     ///< needed where it does not listen on loopback
+  std::shared_ptr<net::Tls> tls;         ///< of both doors and for calls; null: none is spoken
 };
+
+/// Of the API of a coordinator of the same cluster: "https://HOST:PORT" where TLS is spoken.
+std::string http_url(const CoordinatorOptions& options, const std::string& address);
 
 /// Where to look for what people ask.
 struct Standing {

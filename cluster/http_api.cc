@@ -19,7 +19,8 @@ constexpr std::chrono::seconds kProbeEvery{1};
 constexpr std::chrono::seconds kMetricsTimeout{3};
 
 /// Who asks a coordinator that does not lead is told where to go.
-HttpReply elsewhere(const Standing& standing) {
+HttpReply elsewhere(const CoordinatorServer& server) {
+  const Standing standing = server.standing();
   const std::string& leader = standing.leader.http;
   if (standing.leads || leader.empty()) {
     HttpReply reply =
@@ -27,7 +28,7 @@ HttpReply elsewhere(const Standing& standing) {
     reply.headers["Retry-After"] = "1";
     return reply;
   }
-  const std::string url = "http://" + leader;
+  const std::string url = http_url(server.options(), leader);
   const json::object error{{"code", "not_leader"},
                            {"message", "This coordinator does not lead; ask " + url}};
   return json_reply(421, {{"leader", url}, {"error", error}});
@@ -36,10 +37,6 @@ HttpReply elsewhere(const Standing& standing) {
 HttpReply not_here() {
   return http_error(404, "not_found",
                     "There is nothing under this path; docs/openapi.yaml lists what there is");
-}
-
-json::object address_json(const LeaderAddress& address) {
-  return {{"workers", address.workers}, {"http", "http://" + address.http}};
 }
 
 }  // namespace
@@ -61,6 +58,7 @@ Result<std::unique_ptr<HttpApi>> HttpApi::start(CoordinatorServer& server) {
   http.host = options.http_host;
   http.port = options.http_port;
   http.token = options.token;
+  http.tls = options.tls;
   http.open_paths = {"/health", "/ready", "/api/v1/health", "/api/v1/ready"};
   http.upload_path = "/api/v1/libraries/";
   http.upload_folder = options.storage + "/libraries";
@@ -85,8 +83,7 @@ void HttpApi::handle(HttpCall call, Reply reply) {
 }
 
 void HttpApi::handle_api(HttpCall call, const Path& path, Reply reply) {
-  const Standing standing = server_.standing();
-  if (!standing.leads) return reply(elsewhere(standing));
+  if (!server_.standing().leads) return reply(elsewhere(server_));
   if (path.size() == 1 && (path[0] == "cluster" || path[0] == "workers")) {
     if (call.method != "GET") return reply(wrong_method("GET"));
     return path[0] == "cluster" ? cluster(reply) : workers(reply);
@@ -104,7 +101,7 @@ void HttpApi::handle_api(HttpCall call, const Path& path, Reply reply) {
 void HttpApi::with_leader(Reply reply, std::function<void(ClusterLeader&, Reply)> work) {
   server_.with_leader([&server = server_, reply = std::move(reply),
                        work = std::move(work)](ClusterLeader* leader) mutable {
-    if (leader == nullptr) return reply(elsewhere(server.standing()));
+    if (leader == nullptr) return reply(elsewhere(server));
     work(*leader, std::move(reply));
   });
 }
@@ -130,20 +127,23 @@ void HttpApi::cluster(const Reply& reply) {
       slots += worker.view.slots;
       used += worker.view.used;
     }
+    const LeaderAddress self = server.standing().self;
     std::map<std::string, std::uint64_t> states;
     for (const JobRecord* job : leader.jobs()) ++states[to_string(job->state)];
     json::object jobs;
     for (const auto& [state, count] : states) jobs[state] = count;
     if (!leader.unreadable().empty()) jobs["unreadable"] = leader.unreadable().size();
-    to(json_reply(200, {{"cluster", server.options().cluster},
-                        {"version", WEIR_BUILD_ID},
-                        {"leader", address_json(server.standing().self)},
-                        {"epoch", leader.epoch()},
-                        {"storage", server.options().storage},
-                        {"workers", workers.size()},
-                        {"slots", slots},
-                        {"slots_used", used},
-                        {"jobs", jobs}}));
+    to(json_reply(
+        200,
+        {{"cluster", server.options().cluster},
+         {"version", WEIR_BUILD_ID},
+         {"leader", {{"workers", self.workers}, {"http", http_url(server.options(), self.http)}}},
+         {"epoch", leader.epoch()},
+         {"storage", server.options().storage},
+         {"workers", workers.size()},
+         {"slots", slots},
+         {"slots_used", used},
+         {"jobs", jobs}}));
   });
 }
 
@@ -178,16 +178,18 @@ void HttpApi::workers(const Reply& reply) {
 void HttpApi::ready(const Reply& reply) {
   const Standing standing = server_.standing();
   if (standing.leads) {
-    return reply(json_reply(200, {{"ready", true}, {"leader", "http://" + standing.self.http}}));
+    const std::string url = http_url(server_.options(), standing.self.http);
+    return reply(json_reply(200, {{"ready", true}, {"leader", url}}));
   }
   const std::string& leader = standing.leader.http;
-  if (!leader.empty() && reaches(leader)) {
-    return reply(json_reply(200, {{"ready", true}, {"leader", "http://" + leader}}));
+  const std::string url = http_url(server_.options(), leader);
+  if (!leader.empty() && reaches(url)) {
+    return reply(json_reply(200, {{"ready", true}, {"leader", url}}));
   }
-  reply(json_reply(
-      503, {{"ready", false},
-            {"reason", leader.empty() ? "no coordinator leads at this moment"
-                                      : "the leader at " + leader + " cannot be reached"}}));
+  reply(json_reply(503,
+                   {{"ready", false},
+                    {"reason", leader.empty() ? "no coordinator leads at this moment"
+                                              : "the leader at " + url + " cannot be reached"}}));
 }
 
 /// Asked at most once a second, whoever wants to know.
@@ -196,7 +198,8 @@ bool HttpApi::reaches(const std::string& leader) {
   const SteadyTime now = clock_->steady_now();
   if (probed_ == leader && now - probed_at_ < kProbeEvery) return probed_well_;
   HttpRequest request;
-  request.url = "http://" + leader + "/health";
+  request.url = leader + "/health";
+  request.tls = server_.options().tls;
   const auto answer = http_request(request, std::chrono::seconds(1));
   probed_ = leader;
   probed_at_ = clock_->steady_now();

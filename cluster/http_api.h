@@ -35,6 +35,7 @@ class HttpApi {
   void handle(HttpCall call, Reply reply);
   void handle_api(HttpCall call, const Path& path, Reply reply);
   void ready(const Reply& reply);
+  /// Whether the leader at this URL answers.
   bool reaches(const std::string& leader);
   void metrics(const Reply& reply);
   void cluster(const Reply& reply);

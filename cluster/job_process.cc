@@ -122,7 +122,7 @@ void JobProcess::run() {
   links_ = std::make_unique<AttemptLinks>(
       job_->graph(), plan_,
       AttemptLinks::Options{options_.id, slots, assignment_.host, assignment_.token, loaded_.build,
-                            std::chrono::seconds(10), loaded_.options.threads == 1},
+                            options_.tls, std::chrono::seconds(10), loaded_.options.threads == 1},
       [this](const Error& why) { line_.die(options_.id, why, 0); });
   address_ = must(links_->listen());
   say(ProcessPhase::listening);
@@ -267,7 +267,7 @@ void JobProcess::run_others() {
 }  // namespace
 
 Error run_job_process(const JobProcessOptions& options) {
-  auto line = WorkerLine::connect(options.worker, options.id, options.token);
+  auto line = WorkerLine::connect(options.worker, options.id, options.token, options.tls);
   if (!line.ok()) return line.error();
   JobProcess(options, **line).run();
 }

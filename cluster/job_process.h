@@ -5,9 +5,11 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "weir/cluster/messages.h"
+#include "weir/net/tls.h"
 #include "weir/runtime/run.h"
 
 namespace weir::cluster {
@@ -30,9 +32,10 @@ class JobRequests {
 };
 
 struct JobProcessOptions {
-  Address worker;     ///< its door on this host
-  ProcessId id;       ///< of this process
-  std::string token;  ///< for that door
+  Address worker;                           ///< its door on this host
+  ProcessId id;                             ///< of this process
+  std::string token;                        ///< for that door
+  std::shared_ptr<net::Tls> tls = nullptr;  ///< for it and for links; null: none is spoken
   /// Loads the library of an assignment.
   std::function<Result<LoadedJob>(const Assignment&)> load;
   std::function<std::unique_ptr<JobRequests>(JobRunner&, const LoadedJob&)> make_requests;

@@ -63,13 +63,14 @@ struct ClusterWorker::Impl {
       : options(std::move(given)),
         id(options.name + "." + incarnation()),
         lock(std::move(work_lock)),
-        leader({introduction(options, id), options.coordinators, options.token},
+        leader({introduction(options, id), options.coordinators, options.token, options.tls},
                [this](std::uint64_t connection, Message order) {
                  processes.post([this, connection, order = std::move(order)] {
                    processes.obey(connection, order);
                  });
                }),
-        processes({options.host, options.token, options.program, options.work, options.frozen},
+        processes({options.host, options.token, options.tls, options.program, options.work,
+                   options.frozen},
                   leader) {}
   ~Impl() { leader.stop(); }  // before `processes` goes, to which it posts
 

@@ -23,6 +23,7 @@
 
 #include "weir/base/result.h"
 #include "weir/cluster/messages.h"
+#include "weir/net/tls.h"
 
 namespace weir::cluster {
 
@@ -32,6 +33,7 @@ struct WorkerOptions {
   std::uint32_t slots = 0;            ///< how many subtasks it is made for; 0: one for each core
   std::vector<Address> coordinators;  ///< tried in turn
   std::string token;                  ///< of the cluster; may only be empty on loopback
+  std::shared_ptr<net::Tls> tls;      ///< for all that leaves this host; null: none is spoken
   std::string work;                   ///< a folder of this host, for this worker alone
   std::string program = "/proc/self/exe";  ///< the `weir` command, for processes of jobs
   std::chrono::milliseconds isolation{60'000};

@@ -17,8 +17,9 @@ constexpr std::size_t kMaxHost = 255;
 constexpr std::size_t kMaxQuestions = 1000;
 constexpr std::uint64_t kMaxLog = 4 << 20;
 
-net::LinkOptions link_options() {
+net::LinkOptions link_options(const std::shared_ptr<net::Tls>& tls) {
   net::LinkOptions options;
+  options.tls = tls;
   options.max_frame_bytes = kMaxMessage;
   return options;
 }
@@ -44,7 +45,7 @@ std::optional<std::uint64_t> log_request(const std::string& json) {
 
 Status Processes::open() {
   WEIR_ASSIGN(port_, door_.listen(
-                         "127.0.0.1", 0, link_options(),
+                         "127.0.0.1", 0, link_options(settings_.tls),
                          [this](const net::Hello& theirs) { return greet(theirs); },
                          [this](const net::Hello& theirs, std::unique_ptr<net::Link> link) {
                            arrived(theirs, std::move(link));

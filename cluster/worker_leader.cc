@@ -21,8 +21,9 @@ constexpr std::size_t kMaxAnswer = 16 << 20;
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
-net::LinkOptions link_options() {
+net::LinkOptions link_options(const std::shared_ptr<net::Tls>& tls) {
   net::LinkOptions options;
+  options.tls = tls;
   options.max_frame_bytes = kMaxMessage;
   return options;
 }
@@ -127,8 +128,8 @@ void LeaderLink::loop() {
     const Address& address = round[turn];
     const std::string where = address.host + ":" + std::to_string(address.port);
     const net::Hello mine{"", "", 0, 0, options_.token};
-    auto link =
-        network_.connect(address.host, address.port, link_options(), mine, options_.timeout);
+    auto link = network_.connect(address.host, address.port, link_options(options_.tls), mine,
+                                 options_.timeout);
     bool again = false;
     if (link.ok()) {
       again = serve(std::move(*link), where);

@@ -35,6 +35,7 @@ class LeaderLink {
     Register worker;                    ///< without processes
     std::vector<Address> coordinators;  ///< names are looked up anew in each round
     std::string token;
+    std::shared_ptr<net::Tls> tls;            ///< null: coordinators speak without
     std::chrono::milliseconds pause{100};     ///< between two tries
     std::chrono::milliseconds timeout{1000};  ///< of a try
   };

@@ -21,11 +21,14 @@ constexpr std::chrono::seconds kHeard{5};  // for the worker to hear the last wo
 WorkerLine::WorkerLine(std::unique_ptr<net::Network> network) : network_(std::move(network)) {}
 
 Result<std::unique_ptr<WorkerLine>> WorkerLine::connect(const Address& worker, const ProcessId& id,
-                                                        const std::string& token) {
+                                                        const std::string& token,
+                                                        const std::shared_ptr<net::Tls>& tls) {
   std::unique_ptr<WorkerLine> line(new WorkerLine(std::make_unique<net::Network>()));
   const net::Hello hello{"", id.job, id.attempt, id.process, token};
-  WEIR_ASSIGN(line->link_, line->network_->connect(worker.host, worker.port, net::LinkOptions(),
-                                                   hello, kConnect));
+  net::LinkOptions link;
+  link.tls = tls;
+  WEIR_ASSIGN(line->link_,
+              line->network_->connect(worker.host, worker.port, link, hello, kConnect));
   line->link_->start(
       [](const Error& why) {
         log_error("job process", "the worker is gone: " + why.message);

@@ -21,9 +21,11 @@ namespace weir::cluster {
 
 class WorkerLine {
  public:
-  /// Connects to the worker's door and says who this is. Errors: io; incompatible when refused.
+  /// Connects to the worker's door and says who this is. `tls`: null when
+  /// none is spoken there. Errors: io; incompatible when refused.
   static Result<std::unique_ptr<WorkerLine>> connect(const Address& worker, const ProcessId& id,
-                                                     const std::string& token);
+                                                     const std::string& token,
+                                                     const std::shared_ptr<net::Tls>& tls);
   ~WorkerLine();
 
   /// What this process is to do; waits for it.

@@ -128,13 +128,21 @@ Status Processes::launch(Process& process, const std::string& library) {
   std::set<std::string> running;
   for (const auto& [other, unused] : running_) running.insert(other.job);
   WEIR_ASSIGN(const int log, logs_.open(id, running));
-  auto child = ChildProcess::start(
-      {settings_.program,
-       {"job-process", "--worker", "127.0.0.1:" + std::to_string(port_), "--id", to_string(id)},
-       {{"WEIR_PROCESS_TOKEN", process.token},
-        {"WEIR_PROCESS_LOG", logs_.path_of(id)},
-        {"WEIR_TOKEN", ""}},
-       log});
+  std::vector<std::string> words{"job-process", "--worker", "127.0.0.1:" + std::to_string(port_),
+                                 "--id", to_string(id)};
+  if (settings_.tls) {
+    const net::TlsFiles& files = settings_.tls->files();
+    for (const char* word : {"--tls-ca", files.ca.c_str(), "--tls-cert", files.cert.c_str(),
+                             "--tls-key", files.key.c_str()}) {
+      words.emplace_back(word);
+    }
+  }
+  auto child = ChildProcess::start({settings_.program,
+                                    std::move(words),
+                                    {{"WEIR_PROCESS_TOKEN", process.token},
+                                     {"WEIR_PROCESS_LOG", logs_.path_of(id)},
+                                     {"WEIR_TOKEN", ""}},
+                                    log});
   ::close(log);
   if (!child.ok()) return child.error();
   process.child = std::move(*child);

@@ -39,8 +39,10 @@ namespace weir::cluster {
 class Processes {
  public:
   struct Settings {
-    std::string host;     ///< where they listen for each other
-    std::string token;    ///< of the cluster
+    std::string host;   ///< where they listen for each other
+    std::string token;  ///< of the cluster
+    /// At our door, and between them: they are told where its files are. Null: none is spoken.
+    std::shared_ptr<net::Tls> tls;
     std::string program;  ///< the `weir` command
     std::string work;     ///< folder
     std::chrono::milliseconds frozen{10'000};

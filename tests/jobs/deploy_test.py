@@ -110,6 +110,11 @@ class Files(unittest.TestCase):
             container = pod["spec"]["containers"][0]
             self.assertEqual(container["args"], [role])
             self.assertLessEqual({entry["name"] for entry in container["env"]}, variables_of(role))
+            # Those that are only shown, for TLS, too.
+            text = (DEPLOY / "kubernetes" / f"{role}.yaml").read_text(encoding="utf-8")
+            shown = set(re.findall(r"# - \{name: (WEIR_[A-Z_]+)", text))
+            self.assertTrue(shown)
+            self.assertLessEqual(shown, variables_of(role))
             self.assertFalse(pod["spec"]["enableServiceLinks"])
             mounted = {mount["name"] for mount in container["volumeMounts"]}
             self.assertEqual(mounted, {volume["name"] for volume in pod["spec"]["volumes"]})
