@@ -8,12 +8,10 @@ controller, a restart could make it forget to end transactions that were about t
     broker.kill(); broker.start()
     broker.stop()
 
-The jars come from Maven once and are kept in $WEIR_CACHE_DIR (~/.cache/weir). `missing()` says what
-stands in the way on this machine. Only the Python standard library.
+The jars come from Maven once (serving.py). `missing()` says what stands in the way on this machine.
+Only the Python standard library.
 """
 
-import ctypes
-import fcntl
 import os
 import shutil
 import signal
@@ -23,13 +21,26 @@ import sys
 import tempfile
 import time
 
+import serving
+from serving import LOOPBACK, free_port
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 VERSION = "4.3.1"
-CACHE = os.path.join(
-    os.environ.get("WEIR_CACHE_DIR") or os.path.expanduser("~/.cache/weir"), "kafka-" + VERSION
+
+
+def _fetching(folder):
+    command = ["mvn", "-B", "-q", "-f", os.path.join(HERE, "kafka", "pom.xml")]
+    command += ["dependency:copy-dependencies", "-DincludeScope=runtime"]
+    return command + ["-DoutputDirectory=" + os.path.join(folder, "libs")], {}
+
+
+JARS = serving.Kept(
+    "kafka-" + VERSION,
+    {"mvn": "there is no mvn to fetch the broker with (Debian: maven)"},
+    _fetching,
 )
-LIBS = os.path.join(CACHE, "libs")
-ARCHIVE = os.path.join(CACHE, "classes.jsa")  # of loaded classes; halves the time of a start
+LIBS = os.path.join(JARS.folder, "libs")
+ARCHIVE = os.path.join(JARS.folder, "classes.jsa")  # of loaded classes; halves the time of a start
 JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 # Fast to start, fast to notice that somebody is gone, small. Not for real data.
@@ -70,40 +81,7 @@ def missing():
     """What a broker needs and this machine lacks, or None."""
     if not shutil.which("java"):
         return "there is no java (Debian: openjdk-17-jre-headless)"
-    if not jars_are_here() and not shutil.which("mvn"):
-        return "there is no mvn to fetch the broker with (Debian: maven)"
-    try:
-        fetch()
-    except (OSError, subprocess.SubprocessError) as why:
-        return "Maven cannot fetch the broker: %s" % why
-    return None
-
-
-def jars_are_here():
-    return os.path.exists(os.path.join(CACHE, "complete"))
-
-
-def fetch():
-    """Gets the jars unless they are here."""
-    os.makedirs(CACHE, exist_ok=True)
-    with open(os.path.join(CACHE, "lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if jars_are_here():
-            return
-        command = ["mvn", "-B", "-q", "-f", os.path.join(HERE, "kafka", "pom.xml")]
-        command += ["dependency:copy-dependencies", "-DincludeScope=runtime"]
-        done = subprocess.run(
-            command + ["-DoutputDirectory=" + LIBS], capture_output=True, text=True, timeout=600
-        )
-        if done.returncode != 0:
-            raise OSError((done.stdout + done.stderr).strip()[-500:])
-        open(os.path.join(CACHE, "complete"), "w").close()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    return JARS.missing()
 
 
 class ScratchFolder:
@@ -124,19 +102,21 @@ class ScratchFolder:
 class Broker:
     """One broker with its data in `folder`. `settings` go over SETTINGS; `listeners` are further
     ones, as {name: (security protocol, {setting: value})}, each with a port in `ports`; those named
-    in `proxied` tell clients a port of their own, on which a proxy is to listen."""
+    in `proxied` tell clients a port of their own, on which a proxy is to listen. All listen on
+    `host`."""
 
     def __init__(self, folder, settings=None, listeners=None, port=None, environment=None,
-                 proxied=()):
+                 proxied=(), host=LOOPBACK):
         self.folder = os.path.abspath(folder)
         self.data = os.path.join(self.folder, "data")
         self.log = os.path.join(self.folder, "broker.log")
-        self.port = port or free_port()
+        self.host = host
+        self.port = port or free_port(host)
         self.controller_port = free_port()
         self.controller = None
         self.ports = {name: free_port() for name in listeners or {}}
         self.proxied = {name: free_port() for name in proxied}
-        self.address = "127.0.0.1:%d" % self.port
+        self.address = "%s:%d" % (host, self.port)
         self.process = None
         self.environment = dict(os.environ, **(environment or {}))
         self._write_config(dict(SETTINGS, **(settings or {})), listeners or {})
@@ -151,8 +131,8 @@ class Broker:
         protocols = ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT"]
         for name, (protocol, more) in listeners.items():
             port = self.ports[name]
-            own.append("%s://127.0.0.1:%d" % (name, port))
-            told.append("%s://127.0.0.1:%d" % (name, self.proxied.get(name, port)))
+            own.append("%s://%s:%d" % (name, self.host, port))
+            told.append("%s://%s:%d" % (name, self.host, self.proxied.get(name, port)))
             protocols.append("%s:%s" % (name, protocol))
             for setting, value in more.items():
                 settings["listener.name.%s.%s" % (name.lower(), setting)] = value
@@ -173,7 +153,7 @@ class Broker:
 
     def start(self):
         """Starts the broker, and the first time its controller."""
-        fetch()
+        JARS.fetch()
         with open(self.log, "ab") as log:
             if self.controller is None:
                 self.controller = self._run("controller", log)
@@ -193,7 +173,7 @@ class Broker:
         command = JAVA + options + ["-cp", LIBS + "/*", "kafka.Kafka", config]
         return subprocess.Popen(
             command, stdout=log, stderr=log, cwd=self.folder, env=self.environment,
-            preexec_fn=_die_with_parent,
+            preexec_fn=serving.die_with_parent,
         )
 
     def _wait_until_ready(self):
@@ -202,7 +182,7 @@ class Broker:
             if self.process.poll() is not None:
                 break
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.host, self.port), timeout=1).close()
                 return
             except OSError:
                 time.sleep(0.02)
@@ -243,23 +223,17 @@ class Broker:
         self.close()
 
 
-def _die_with_parent():
-    """A broker that outlives a killed test would keep a core busy for ever (prctl(2))."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def make_archive():
     """Writes the archive of classes, unless it is there: one start and stop of a broker. Tests that
     run at once on a new machine wait for the first of them."""
-    fetch()
-    with open(os.path.join(CACHE, "lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    JARS.fetch()
+    with JARS.locked():
         if not os.path.exists(ARCHIVE):
             _write_archive()
 
 
 def _write_archive():
-    folder = os.path.join(CACHE, "archive-run")
+    folder = os.path.join(JARS.folder, "archive-run")
     shutil.rmtree(folder, ignore_errors=True)
     broker = Broker(folder)
     try:

@@ -6,74 +6,41 @@ objects in a folder of files.
         server.environment                    # what a client needs: AWS_ENDPOINT_URL and so on
         server.kill(); server.start()         # its objects stay
 
-The server is built by Go once and kept in $WEIR_CACHE_DIR (~/.cache/weir). `missing()` says what
-stands in the way on this machine. Only the Python standard library.
+The server is built by Go once (serving.py). `missing()` says what stands in the way on this
+machine. Only the Python standard library.
 
 As a command, `s3_server.py FOLDER` starts one, prints "ready URL" (or "missing WHY"), and stops it
 when its standard input ends. With WEIR_S3_URL, that of a server that runs already, unit tests use
 that one; it must know the keys and the bucket below.
 """
 
-import ctypes
-import fcntl
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 
+import serving
+from serving import free_port
+
 VERSION = "1.8.0"
-CACHE = os.path.join(
-    os.environ.get("WEIR_CACHE_DIR") or os.path.expanduser("~/.cache/weir"), "versitygw-" + VERSION
-)
-PROGRAM = os.path.join(CACHE, "versitygw")
 BUCKET = "weir-test"
 ACCESS_KEY, SECRET_KEY = "testkey", "testsecret"
 
 
-def missing():
-    """What a server needs and this machine lacks, or None."""
-    if not os.path.exists(PROGRAM) and not shutil.which("go"):
-        return "there is no go to build the server with (https://go.dev)"
-    try:
-        fetch()
-    except (OSError, subprocess.SubprocessError) as why:
-        return "Go cannot build the server: %s" % why
-    return None
+def _building(folder):
+    command = ["go", "install", "github.com/versity/versitygw/cmd/versitygw@v" + VERSION]
+    return command, {"GOBIN": folder, "GOFLAGS": "-modcacherw"}
 
 
-def fetch():
-    """Builds the server unless it is here."""
-    os.makedirs(CACHE, exist_ok=True)
-    with open(os.path.join(CACHE, "lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if os.path.exists(PROGRAM):
-            return
-        made = os.path.join(CACHE, "made")
-        done = subprocess.run(
-            ["go", "install", "github.com/versity/versitygw/cmd/versitygw@v" + VERSION],
-            capture_output=True,
-            text=True,
-            timeout=900,
-            env=dict(os.environ, GOBIN=made, GOFLAGS="-modcacherw"),
-        )
-        if done.returncode != 0:
-            raise OSError((done.stdout + done.stderr).strip()[-500:])
-        os.rename(os.path.join(made, "versitygw"), PROGRAM)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def die_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+BUILT = serving.Kept(
+    "versitygw-" + VERSION,
+    {"go": "there is no go to build the server with (https://go.dev)"},
+    _building,
+)
+PROGRAM = os.path.join(BUILT.folder, "versitygw")
+missing = BUILT.missing
 
 
 class S3Server:
@@ -102,7 +69,7 @@ class S3Server:
         with open(os.path.join(self.folder, "server.log"), "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=die_with_parent,
+                preexec_fn=serving.die_with_parent,
             )
         end = time.monotonic() + 30
         while not self._is_ready():
