@@ -57,8 +57,20 @@ const char* advice_for(int error) {
 }
 
 bool may_heal(int error) {
-  return error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE ||
-         error == ENOMEM || error == EAGAIN;
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EAGAIN:
+    case EIO:  // also where the server of a network file system is away, as the next two
+    case ESTALE:
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
+  }
 }
 
 Error failure(const char* action, const std::string& path, int error) {

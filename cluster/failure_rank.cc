@@ -12,7 +12,8 @@ Failure to_failure(const Error& error, const std::string& worker) {
   Failure failure;
   failure.code = to_string(error.code);
   failure.message = error.message;
-  failure.retryable = error.retryable;
+  // Another attempt has other processes, which trust no file of this one that was not synced.
+  failure.retryable = error.retryable || error.code == ErrorCode::fsync_failed;
   failure.worker = worker;
   return failure;
 }

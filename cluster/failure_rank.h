@@ -10,7 +10,8 @@ namespace weir::cluster {
 /// says that something happened elsewhere.
 int failure_rank(const Failure& failure);
 
-/// `error` as an attempt's failure on `worker`; the attempt and the time are the caller's.
+/// `error` as an attempt's failure on `worker`; the attempt and the time are the caller's. What a
+/// process must not try again, another attempt may.
 Failure to_failure(const Error& error, const std::string& worker);
 
 }  // namespace weir::cluster

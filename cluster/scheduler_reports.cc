@@ -13,7 +13,13 @@ constexpr std::chrono::seconds kQuietEnd{5};
 
 /// Why a process ended, of which a failure is all that can be said.
 Failure failure_of(const ProcessReport& report, const std::string& worker) {
-  if (report.failure) return to_failure(*report.failure, worker);
+  if (report.failure) {
+    Failure failure = to_failure(*report.failure, worker);
+    // What cannot be reached at a job's first start is likely a mistake, later it is likely away.
+    const bool later = report.id.attempt > 1 && report.failure->code == ErrorCode::io;
+    failure.retryable = failure.retryable || later;
+    return failure;
+  }
   const bool for_good = report.outcome == JobState::failed;
   return to_failure({ErrorCode::io,
                      for_good ? "The master says that the job has failed, but not why. Its log may."

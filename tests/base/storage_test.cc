@@ -330,6 +330,17 @@ TEST(PosixStorage, AFullDiskIsToldApart) {
   EXPECT_EQ(file->append("x").error().code, ErrorCode::io) << "part of it may be there";
 }
 
+TEST(PosixStorage, AnErrorOfTheDiskMayHeal) {
+  if (!std::filesystem::exists("/proc/self/mem")) GTEST_SKIP() << "no /proc/self/mem here";
+  const auto storage = make_posix_storage();
+  const auto file = storage->open("/proc/self/mem").value();
+  char byte = 0;
+  const auto read = file->read_at(0, &byte, 1);  // nothing is mapped there: EIO
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code, ErrorCode::io);
+  EXPECT_TRUE(read.error().retryable);
+}
+
 /// Ends the process with 7 when a write that a limit cuts off fails and leaves the file unusable.
 [[noreturn]] void write_beyond_a_limit(Storage& storage, const std::string& path) {
   ::signal(SIGXFSZ, SIG_IGN);

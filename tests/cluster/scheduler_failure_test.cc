@@ -40,6 +40,31 @@ TEST_F(SchedulerFailure, KillsTheOthersPausesAndStartsAgain) {
               ElementsAre("save j-1 starting 2 [a:2 b:2]", "start a j-1/2/0", "start b j-1/2/1"));
 }
 
+TEST_F(SchedulerFailure, AFailedFsyncEndsTheAttemptAndNotTheJob) {
+  ProcessReport report = play.ended(1, "cannot make f durable");
+  report.failure = Error{ErrorCode::fsync_failed, "cannot make f durable", false};
+  play.report("b", report);
+  EXPECT_EQ(play.record().state, JobState::restarting);
+  EXPECT_EQ(play.record().failures, 1u) << "and it is counted";
+}
+
+TEST_F(SchedulerFailure, WhatIsOutOfReachAtTheFirstStartIsAMistakeAndLaterAway) {
+  play.report("a", play.ended(0, "no broker answers", false));
+  EXPECT_EQ(play.record().state, JobState::failed);
+  begin();
+  play.report("a", play.ended(0, "it crashed"));
+  play.wait(play.idle());
+  ASSERT_EQ(play.record().attempt, 2u);
+  play.report("a", play.ended(0, "no broker answers", false));
+  EXPECT_EQ(play.record().state, JobState::restarting);
+  EXPECT_EQ(play.record().failures, 2u) << "and it is counted";
+  play.wait(play.idle());
+  ProcessReport report = play.ended(0, "");
+  report.failure = Error{ErrorCode::invalid_argument, "there is no such step", false};
+  play.report("a", report);
+  EXPECT_EQ(play.record().state, JobState::failed) << "a mistake stays one";
+}
+
 TEST_F(SchedulerFailure, LongMessagesDoNotFillTheRecord) {
   std::string message = "x";
   for (int i = 0; i < 500'000; ++i) message += "\u00e4";
