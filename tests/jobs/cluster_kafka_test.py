@@ -4,11 +4,11 @@ spread over workers, each of which has transactional ids of its own; processes a
 killed and frozen, also between a transaction and what follows it. Then the output must be right."""
 
 import os
-import re
 
 import clustertest
 import kafkatest
-from kafkatest import Failure, KafkaRun, order_lines, tool
+import programs
+from kafkatest import Failure, KafkaRun, order_lines
 
 BLOWS_AT = ("kafka.after_attach", "kafka.before_commit", "kafka.after_commit", "sink.before_commit")
 
@@ -48,10 +48,7 @@ class ClusterRun(KafkaRun):
         self.cluster.wait_for(known, "all workers")
 
     def submit(self, wait=True):
-        run = self.command(self.parallelism, "50ms")
-        command = ["weir", "submit", *run[2:], "--cluster", ",".join(self.cluster.http)]
-        said = self.cluster.command(command + ["--max-restarts", "1000000"])
-        self.job = re.search(r"j-[0-9a-f]+", said)[0]
+        self.job = self.cluster.submit(self.command(self.parallelism, "50ms"))
         if wait:
             self.wait_until_it_runs()
 
@@ -74,21 +71,13 @@ class ClusterRun(KafkaRun):
     def worker_of(self, process):
         """Where that process of the job runs, and the number of the attempt."""
         record = self.wait_until_it_runs()
-        processes = record["processes"]  # fewer than subtasks, when a worker was away
-        name = processes[process % len(processes)]["worker"].split(".")[0]
-        return self.cluster.workers[int(name[1:])], record["attempt"]
+        return self.cluster.worker_of(record, process), record["attempt"]
 
     def finish(self):
         """Stops the job; its group must be where the job has come to."""
-        self.cluster.command(["weir", "stop", self.job, "--cluster", ",".join(self.cluster.http)])
+        self.cluster.ask_of("stop", self.job)
         self.cluster.wait_over(self.job)
-        told = tool(self.broker.address, "offsets", self.settings["group"], self.name + "-in")
-        read = [0] * self.partitions
-        for line in self.lines:
-            read[int(line.split("\t")[0])] += 1
-        wanted = ["%d\t%d" % pair for pair in enumerate(read)]
-        if sorted(told) != wanted:
-            raise Failure("%s: the group was told %s, not %s" % (self.name, told, wanted))
+        self.check_group()
 
     def log(self, name="job.log"):
         texts = [worker.text()[-3000:] for worker in self.cluster.workers]
@@ -129,8 +118,8 @@ def across_blows(broker):
                         worker.kill()
                         worker.start()
                     else:
-                        for pid in clustertest.job_processes(run.cluster, [worker]):
-                            clustertest.signal_process(pid, "KILL")
+                        for pid in run.cluster.job_processes([worker]):
+                            programs.signal_process(pid, "KILL")
                     run.produce(order_lines(rng, 500, 40, run.partitions))
                     run.wait_until_it_runs(before)
             run.wait_for_output()
@@ -176,16 +165,16 @@ def zombies(broker):
             run.submit()
             run.produce(order_lines(rng, 1000, 20, run.partitions))
             worker, before = run.worker_of(victim)
-            pids = clustertest.job_processes(run.cluster, [worker])
+            pids = run.cluster.job_processes([worker])
             worker.freeze()
             for pid in pids:
-                clustertest.signal_process(pid, "STOP")
+                programs.signal_process(pid, "STOP")
             run.produce(order_lines(rng, 500, 20, run.partitions))
             run.wait_until_it_runs(before)
             run.produce(order_lines(rng, 500, 20, run.partitions))
             run.wait_for_output()
             for pid in pids:  # before their worker, which would end them
-                clustertest.signal_process(pid, "CONT")
+                programs.signal_process(pid, "CONT")
             for _ in range(5):
                 run.produce(order_lines(rng, 100, 20, run.partitions))
             worker.thaw()

@@ -6,9 +6,9 @@ import argparse
 import os
 import time
 
-import cluster_soak
 import clustertest
 import weirtest
+from recovery_times import Times, one_blow, records_of
 
 
 def big_state(millions, rate):
@@ -34,7 +34,7 @@ def fail_over(cluster, job, times):
     program.kill()
     cluster.wait_for(lambda: cluster.leader() is not None, "another leader")
     cluster.wait_for(lambda: cluster.job(job)["state"] == "running", "the job to be known")
-    times.by_phase["leader killed, another answers"].append(time.monotonic() - begin)
+    times.add("leader killed", "", "in all", time.monotonic() - begin)
     if cluster.job(job)["attempt"] != before:
         raise weirtest.Failure("the job was started anew, though only a coordinator had died")
     program.start()
@@ -47,14 +47,14 @@ def main():
     options = arguments.parse_args()
 
     def rounds():
-        times = cluster_soak.Times()
+        times = Times()
         run = weirtest.Run("recovery")
         shape = {"workers": 3, "coordinators": 2, "etcd": 1, "slots": 1}
         case = big_state(options.keys, 20_000)
         with clustertest.Cluster(os.path.join(run.folder, "cluster"), **shape) as cluster:
-            job = cluster.submit(case, run, 2, rate=20_000, interval="1s")
+            job = cluster.submit(case.command(run, 2, rate=20_000, interval="1s"))
             cluster.wait_for(
-                lambda: cluster_soak.records_of(cluster.job(job)) > options.keys * 2e6,
+                lambda: records_of(cluster.job(job)) > options.keys * 2e6,
                 "all keys",
                 300,
             )
@@ -62,11 +62,11 @@ def main():
             print("%.0f MB of state" % (size_of(os.path.join(run.state, "runs")) / 1e6), flush=True)
             for _ in range(options.rounds):
                 for blow in ("worker", "process"):
-                    cluster_soak.one_blow(blow, cluster, job, times)
+                    one_blow(blow, cluster, job, times)
                     time.sleep(3)
                 fail_over(cluster, job, times)
                 time.sleep(2)
-            cluster.command(["weir", "cancel", job, "--cluster", ",".join(cluster.http)])
+            cluster.ask_of("cancel", job)
         times.print()
         run.remove()
 

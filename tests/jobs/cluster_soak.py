@@ -1,292 +1,301 @@
 #!/usr/bin/env python3
 """Runs jobs on clusters of real processes through disasters: ./dev soak cluster [--count N].
 
-Workers, coordinators, etcd members and single processes of jobs are killed and frozen, connections
-between workers and coordinators are cut, swallowed in one direction, or slow, and the disk of the
-shared storage is full for a while. Each job must come to its end with exactly the output that a
-plain program expects. Prints the counts, and how long recovery took by phase.
+By turns, jobs from files to files and from Kafka to Kafka, with their state on a disk and on S3, on
+this host alone and spread over network namespaces. What befalls them is in storm.py. Each job must
+come to its end with exactly the output that a plain program expects; that of Kafka is read as one
+reads committed records. Prints the counts, and how long recovery took by phase.
+
+Each run has a seed of its own, which it prints: --seed N --count 1 draws the same run again.
 """
 
 import argparse
 import collections
+import contextlib
 import os
 import random
-import statistics
+import sys
 import time
+import traceback
 
 import cases
 import clustertest
+import hosts
+import kafkatest
 import weirtest
+from kafkatest import kafka_broker
+from recovery_times import Times, moves, one_blow, one_cut, one_cut_data_link
+from serving import LOOPBACK
+from storm import Storm
 
-PLAN = (
+import s3_proxy
+import s3_server
+
+FILES = (
     (cases.shop_cohorts, 9_000),
     (cases.shop_cohorts_of_files, 2_500),
     (cases.cart_abandonment, 6_000),
     (cases.cart_abandonment_of_files, 2_000),
 )
+BROKER_LIVES = 25  # runs; then a new one, since topics add up
+
+Kind = collections.namedtuple("Kind", "output state spread")
+KINDS = [Kind(output, state, spread) for spread in (False, True)
+         for state in ("disk", "s3") for output in ("files", "kafka")]
 
 
-class Times:
-    """How long a job took to come back after its worker, or one of its processes, was killed."""
-
-    def __init__(self):
-        self.by_phase = collections.defaultdict(list)
-
-    def watch(self, cluster, job, what):
-        """Waits until the job has read a record again. Called right behind the blow."""
-        begin = time.monotonic()
-        before = cluster.job(job)
-        attempt = before["attempt"]
-        marks = {}
-        while len(marks) < 3 and time.monotonic() < begin + 20:
-            now = cluster.job(job)
-            if now["state"] in clustertest.OVER:
-                return
-            at = time.monotonic() - begin
-            if now["attempt"] > attempt or now["state"] != "running":
-                marks.setdefault("detected", at)
-            if now["attempt"] > attempt and now["state"] == "running":
-                marks.setdefault("running", at)
-                if moved(cluster, job):
-                    marks.setdefault("first record", time.monotonic() - begin)
-            time.sleep(0.005)
-        for phase, at in marks.items():
-            self.by_phase[what + ", " + phase].append(at)
-
-    def print(self):
-        for phase in sorted(self.by_phase):
-            times = sorted(self.by_phase[phase])
-            print(
-                "  %-34s %4d times, median %6.3f s, p90 %6.3f s, most %6.3f s"
-                % (
-                    phase,
-                    len(times),
-                    statistics.median(times),
-                    times[int(len(times) * 0.9)],
-                    times[-1],
-                )
-            )
+def name_of(kind):
+    return kind.output + ("+s3" if kind.state == "s3" else "") + ("@hosts" if kind.spread else "")
 
 
-def records_of(job):
-    return (job.get("status") or {}).get("records", 0)
+class S3:
+    """A server for the states of jobs, behind a proxy that can spoil what passes."""
+
+    def __init__(self, folder, host):
+        self.server = s3_server.S3Server(folder)
+        self.server.start()
+        self.proxy = s3_proxy.S3Proxy(self.server.port, host)
+        self.environment = dict(self.server.environment, AWS_ENDPOINT_URL=self.proxy.url)
 
 
-def moved(cluster, job):
-    """Whether the job reads: two looks at its count differ."""
-    first = records_of(cluster.job(job))
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
-        if records_of(cluster.job(job)) != first:
-            return True
-        time.sleep(0.005)
-    return False
+class Servers:
+    """What several runs share, started when the first of them asks."""
+
+    def __init__(self, stack):
+        self._stack, self._lives = stack, contextlib.ExitStack()
+        stack.push(lambda *_: self._lives.close())
+        self._s3 = self._broker = None
+        self._served = 0
+        lacks = {"kafka": kafka_broker.missing(), "s3": s3_server.missing(),
+                 "hosts": hosts.missing()}
+        for what, why in lacks.items():
+            if why:
+                print("left out: runs with %s: %s" % (what, why), flush=True)
+        self.kinds = [kind for kind in KINDS if not (
+            (lacks["kafka"] and kind.output == "kafka") or (lacks["s3"] and kind.state == "s3")
+            or (lacks["hosts"] and kind.spread))]
+        self.network = None if lacks["hosts"] else stack.enter_context(hosts.Network())
+        self._host = self.network.outside.address if self.network else LOOPBACK
+
+    def s3(self):
+        if self._s3 is None:
+            self._s3 = S3("s3", self._host)
+            self._stack.push(lambda *_: self._s3.server.kill())
+        return self._s3
+
+    def broker(self):
+        self._served += 1
+        if self._broker is None or self._served > BROKER_LIVES:
+            self._lives.close()
+            self._served = 1
+            kafka_broker.make_archive()
+            folder = self._lives.enter_context(kafka_broker.ScratchFolder())
+            self._broker = self._lives.enter_context(kafka_broker.Broker(folder, host=self._host))
+        return self._broker
 
 
-class Storm:
-    """Disasters for one cluster, from a seed."""
+class OfFiles:
+    """A job from files to files. It ends by itself."""
 
-    def __init__(self, cluster, rng, counts):
-        self.cluster, self.rng, self.counts = cluster, rng, counts
-        self.later = []  # (when, what ends a disaster)
-        self.faults = [
-            self.kill_worker,
-            self.kill_worker,
-            self.freeze_worker,
-            self.kill_process,
-            self.freeze_process,
-            self.kill_coordinator,
-            self.freeze_coordinator,
-            self.cut_link,
-            self.one_way,
-            self.slow_link,
-        ]
-        if cluster.etcd:
-            self.faults += [self.kill_etcd, self.freeze_etcd]
+    def __init__(self, case, rate, name):
+        self.case, self.rate = case, rate
+        self.run = weirtest.Run(name)
+
+    def begin(self, cluster, parallelism):
         if cluster.disk:
-            self.faults += [self.full_disk]
+            self.run.output = os.path.join(cluster.storage, "output")
+        return cluster.submit(self.case.command(self.run, parallelism, self.rate))
 
-    def strike(self):
-        fault = self.rng.choice(self.faults)
-        if fault():
-            self.counts[fault.__name__.replace("_", " ")] += 1
-
-    def settle(self):
-        """Ends the disasters that are due."""
-        now = time.monotonic()
-        due = [end for when, end in self.later if when <= now]
-        self.later = [(when, end) for when, end in self.later if when > now]
-        for end in due:
-            end()
-
-    def soon(self, end, longest):
-        self.later.append((time.monotonic() + self.rng.uniform(0.05, longest), end))
-
-    def _kill(self, program, longest=2):
-        if not program.runs():
-            return False
-        program.kill()
-        self.soon(lambda: None if program.runs() else program.start(), longest)
-        return True
-
-    def _freeze(self, program, longest=6):
-        if not program.runs() or program.frozen:
-            return False
-        program.freeze()
-        self.soon(program.thaw, longest)
-        return True
-
-    def kill_worker(self):
-        return self._kill(self.rng.choice(self.cluster.workers))
-
-    def freeze_worker(self):
-        return self._freeze(self.rng.choice(self.cluster.workers))
-
-    def kill_coordinator(self):
-        return self._kill(self.rng.choice(self.cluster.coordinators))
-
-    def freeze_coordinator(self):
-        return self._freeze(self.rng.choice(self.cluster.coordinators))
-
-    def kill_etcd(self):
-        return self._kill(self.rng.choice(self.cluster.etcd))
-
-    def freeze_etcd(self):
-        return self._freeze(self.rng.choice(self.cluster.etcd), 3)
-
-    def _process(self):
-        found = clustertest.job_processes(self.cluster)
-        return self.rng.choice(found) if found else None
-
-    def kill_process(self):
-        pid = self._process()
-        return pid is not None and clustertest.signal_process(pid, "KILL")
-
-    def freeze_process(self):
-        pid = self._process()
-        if pid is None or not clustertest.signal_process(pid, "STOP"):
-            return False
-        self.soon(lambda: clustertest.signal_process(pid, "CONT"), 3)
-        return True
-
-    def _link(self):
-        return self.rng.choice(self.rng.choice(self.cluster.links))
-
-    def cut_link(self):
-        link = self._link()
-        link.cut()
-        self.soon(link.heal, 5)
-        return True
-
-    def one_way(self):
-        link = self._link()
-        setattr(link, self.rng.choice(["forward", "back"]), False)
-        self.soon(link.heal, 5)
-        return True
-
-    def slow_link(self):
-        link = self._link()
-        link.delay = self.rng.uniform(0.01, 0.5)
-        self.soon(link.heal, 5)
-        return True
-
-    def full_disk(self):
-        self.cluster.disk.fill()
-        self.soon(self.cluster.disk.free, 2)
-        return True
-
-
-def one_run(rng, case, rate, number, counts, times, most):
-    shape = {
-        "workers": rng.choice([1, 2, 3, 4]),
-        "coordinators": rng.choice([1, 2, 3]),
-        "etcd": rng.choice([0, 0, 1, 3]),
-        "disk": rng.random() < 0.3,
-    }
-    parallelism = rng.choice([1, 2, 3, 7])
-    run = weirtest.Run("cluster-%d" % number)
-    print("run %d: %s, parallelism %d, %s" % (number, case.name, parallelism, shape), flush=True)
-    with clustertest.Cluster(os.path.join(run.folder, "cluster"), **shape) as cluster:
-        if cluster.disk:
-            run.state = os.path.join(cluster.storage, "state")
-        job = cluster.submit(case, run, parallelism, rate)
-        storm = Storm(cluster, rng, counts)
-        begin = sum(counts.values())
-        gone = time.monotonic()
-        while sum(counts.values()) - begin < most:
-            time.sleep(rng.uniform(0.02, 1.0))
-            storm.settle()
-            storm.strike()
-            if time.monotonic() > gone + 2:
-                gone = time.monotonic()
-                try:
-                    if cluster.job(job, patience=0.1)["state"] in clustertest.OVER:
-                        break
-                except weirtest.Failure:
-                    pass  # nobody leads now
-        cluster.heal()
-        if rng.random() < 0.5:
-            calm(rng, cluster, job, times)
+    def finish(self, cluster, job):
         record = cluster.wait_over(job, 180)
         if record["state"] != "finished":
             why = record["exceptions"][:2]
             raise weirtest.Failure("%s is %s: %s" % (job, record["state"], why))
-    case.check(run, "run %d" % number)
-    run.remove()
+        self.case.check(self.run, job)
 
 
-def calm(rng, cluster, job, times):
-    """In calm weather: how long does it take to come back from one blow?"""
-    cluster.wait_for(lambda: len(cluster.get("/workers")) == len(cluster.workers), "all workers")
-    try:
-        cluster.wait_for(
-            lambda: cluster.job(job)["state"] == "running" and moved(cluster, job), "a calm job", 30
+class OfKafka:
+    """A job from Kafka to Kafka, fed all the time. It goes on until it is stopped."""
+
+    def __init__(self, broker, name, rng):
+        self.run = kafkatest.KafkaRun(broker, name)
+        self.run.settings.update(
+            group="g-" + self.run.name,
+            transaction_bytes=rng.choice([1000, 30_000, 1 << 25]),
+            sink_kafka="transaction.timeout.ms=%d" % rng.choice([2000, 10_000]),
         )
-    except weirtest.Failure:
-        return  # it is over
-    if cluster.job(job)["state"] != "running":
-        return
-    one_blow(rng.choice(["worker", "process"]), cluster, job, times)
+        self._feeder = kafkatest.Feeder(self.run, random.Random(rng.random()), rng.randint(5, 60))
+
+    def begin(self, cluster, parallelism):
+        self._feeder.start()
+        return cluster.submit(self.run.command(parallelism))
+
+    def finish(self, cluster, job):
+        self._feeder.finish()
+
+        def all_out():
+            record = cluster.job(job)
+            if record["state"] in clustertest.OVER:
+                why = record["exceptions"][:2]
+                raise weirtest.Failure("%s is %s: %s" % (job, record["state"], why))
+            return len(self.run.output()) >= len(self.run.lines)
+
+        cluster.wait_for(all_out, "all records of " + self.run.name, 180)
+        cluster.ask_of("stop", job)
+        record = cluster.wait_over(job)
+        if record["state"] != "stopped":
+            raise weirtest.Failure("%s is %s" % (job, record["state"]))
+        self.run.check(job)
+        self.run.check_group()
+
+    def give_up(self):
+        self._feeder.kill()
 
 
-def one_blow(what, cluster, job, times):
-    """Kills one of a job's workers, which is started again later, or one of its processes."""
-    cluster.wait_for(lambda: len(cluster.get("/workers")) == len(cluster.workers), "all workers")
-    if what == "worker" and len(cluster.workers) > 1:
-        name = cluster.job(job)["processes"][0]["worker"].split(".")[0]
-        worker = next(w for w in cluster.workers if w.name == "worker-" + name[1:])
-        worker.send(9)
-        times.watch(cluster, job, "worker killed")
-        worker.kill()
-        worker.start()
-        return
-    pids = clustertest.job_processes(cluster)
-    if pids and clustertest.signal_process(pids[0], "KILL"):
-        times.watch(cluster, job, "process killed")
+def shape_of(rng, kind):
+    """A cluster to draw."""
+    shape = {
+        "workers": rng.choice([1, 2, 3, 4]),
+        "coordinators": rng.choice([1, 2, 3]),
+        "etcd": rng.choice([0, 0, 1, 3]),
+    }
+    disk = rng.choice([None, "small", "bad"] if kind.state == "disk" else [None, None, "bad"])
+    shape["disk"] = None if disk == "small" and os.geteuid() != 0 else disk
+    return shape, rng.choice([1, 2, 3, 7])
 
 
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("--count", type=int, default=200, metavar="N")
-    arguments.add_argument("--seed", type=int, default=None)
-    options = arguments.parse_args()
-    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
-    print("seed %d" % seed, flush=True)
-    rng = random.Random(seed)
-    counts, times, number = collections.Counter(), Times(), 0
+class Soak:
+    def __init__(self, servers):
+        self.servers = servers
+        self.files = [(make(), rate) for make, rate in FILES]
+        self.counts = collections.defaultdict(collections.Counter)  # by fault, by kind of run
+        self.runs = collections.Counter()
+        self.faults = 0
+        self.times = Times()
+
+    def one_run(self, seed, number):
+        rng = random.Random(seed)
+        kind = self.servers.kinds[seed % len(self.servers.kinds)]
+        shape, parallelism = shape_of(rng, kind)
+        name = "cluster-%d" % number
+        if kind.output == "kafka":
+            work = OfKafka(self.servers.broker(), name, rng)
+            what = "kafka_orders"
+        else:
+            case, rate = rng.choice(self.files)
+            work = OfFiles(case, rate, name)
+            what = case.name
+        print("run %d, --seed %d: %s, %s, parallelism %d, %s"
+              % (number, seed, name_of(kind), what, parallelism, shape), flush=True)
+        s3 = self.servers.s3() if kind.state == "s3" else None
+        if s3:
+            shape["environment"] = s3.environment
+        if kind.spread:
+            shape["network"] = self.servers.network
+        self.runs[name_of(kind)] += 1
+        try:
+            with clustertest.Cluster(os.path.join(work.run.folder, "cluster"), **shape) as cluster:
+                work.run.state = os.path.join(cluster.storage, "state")
+                if s3:
+                    work.run.state = "s3://%s/%s-%d" % (s3_server.BUCKET, name, os.getpid())
+                job = work.begin(cluster, parallelism)
+                broker = work.run.broker if kind.output == "kafka" else None
+                storm = Storm(cluster, rng, s3, broker)
+                try:
+                    self.strikes(rng, kind, storm, job, most=rng.choice([3, 8, 20]))
+                finally:
+                    storm.heal()
+                self.calm(rng, kind, cluster, job)
+                work.finish(cluster, job)
+        finally:
+            if kind.output == "kafka":
+                work.give_up()
+        work.run.remove()
+
+    def strikes(self, rng, kind, storm, job, most):
+        begin, looked = self.faults, time.monotonic()
+        while self.faults - begin < most:
+            time.sleep(rng.uniform(0.02, 1.0))
+            storm.settle()
+            fault = storm.strike()
+            if fault:
+                self.counts[fault][name_of(kind)] += 1
+                self.faults += 1
+            if time.monotonic() > looked + 2:
+                looked = time.monotonic()
+                try:
+                    record = storm.cluster.call("/jobs/" + job, patience=0.1, timeout=1)
+                    if record["state"] in clustertest.OVER:
+                        return
+                except weirtest.Failure:
+                    pass  # nobody leads now, or is to be reached
+
+    def calm(self, rng, kind, cluster, job):
+        """In calm weather: how long does it take to come back from one blow?"""
+        blow = rng.choice(["worker", "process"] + (["cut", "cut", "data"] if kind.spread else []))
+        cluster.wait_for(
+            lambda: len(cluster.get("/workers")) == len(cluster.workers), "all workers"
+        )
+        state = {}
+
+        def settled():
+            state.update(cluster.job(job))
+            return state["state"] in clustertest.OVER or (
+                state["state"] == "running" and moves(cluster, job))
+
+        cluster.wait_for(settled, "a calm job", 120)
+        if state["state"] in clustertest.OVER:
+            return
+        if blow == "cut" and len(cluster.workers) > 1:
+            one_cut(cluster, job, self.times, name_of(kind))
+        elif blow == "data":
+            one_cut_data_link(cluster, job, self.times, name_of(kind))
+        else:
+            one_blow(blow, cluster, job, self.times, name_of(kind))
+
+    def report(self, failed):
+        print("%d faults in %d runs, %s:" % (
+            self.faults, sum(self.runs.values()),
+            "%d of them FAILED" % failed if failed else "every output right"))
+        kinds = [kind for kind in map(name_of, KINDS) if self.runs[kind]]
+        widths = [max(6, len(kind)) for kind in kinds]
+        rows = [["runs"] + [self.runs[kind] for kind in kinds]]
+        for fault, by_kind in sorted(self.counts.items()):
+            rows.append([fault] + [by_kind[kind] for kind in kinds])
+        for row in [[""] + kinds] + rows:
+            cells = ["%*s" % pair for pair in zip(widths, row[1:])]
+            print("  %-20s %s" % (row[0], "  ".join(cells)))
+        self.times.print()
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--count", type=int, default=200, metavar="FAULTS")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    options = parser.parse_args(arguments)
+    failed = 0
 
     def storms():
-        nonlocal number
-        made = [(make(), rate) for make, rate in PLAN]
-        while sum(counts.values()) < options.count:
-            case, rate = made[number % len(made)]
-            one_run(rng, case, rate, number, counts, times, most=rng.choice([3, 8, 20]))
-            number += 1
-        print("%d faults in %d runs, every output right:" % (sum(counts.values()), number))
-        print("  " + ", ".join("%s %d" % pair for pair in sorted(counts.items())))
-        times.print()
+        nonlocal failed
+        with contextlib.ExitStack() as stack:
+            soak = Soak(Servers(stack))
+            number = 0
+            while soak.faults < options.count:
+                try:
+                    soak.one_run(options.seed + number, number)
+                except KeyboardInterrupt:
+                    break
+                except Exception as why:  # whatever it is, the others are worth seeing
+                    failed += 1
+                    print("FAILED: run %d, --seed %d: %s"
+                          % (number, options.seed + number, why), flush=True)
+                    if not isinstance(why, weirtest.Failure):
+                        traceback.print_exc()
+                number += 1
+            soak.report(failed)
 
     weirtest.main(storms)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

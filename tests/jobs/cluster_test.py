@@ -8,14 +8,14 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
-import tempfile
-import time
 import unittest
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+import programs
+from serving import free_port
 
 BUILD = Path(os.environ["WEIR_BUILD_DIR"])
 WEIR = str(BUILD / "bin" / "weir")
@@ -24,52 +24,15 @@ ORDERS = str(BUILD / "jobs" / "cli_orders.so")
 LINES = 8000
 
 
-class ClusterTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="weir-cluster-"))
-        self.running = []
-        self.env = dict(os.environ)
-        self.env.pop("WEIR_TOKEN", None)
-        self.env.pop("WEIR_CLUSTER", None)
-
-    def tearDown(self):
-        for process in reversed(self.running):
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(20)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-            process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
+class ClusterTest(programs.ProcessTest):
     # ---- processes
 
-    def spawn(self, name, *words):
-        log = open(self.folder / (name + ".log"), "ab")
-        process = subprocess.Popen([WEIR, *words], cwd=self.folder, env=self.env, stdout=log,
-                                   stderr=log)
-        log.close()
-        self.running.append(process)
-        return process
-
-    def log(self, name):
-        return (self.folder / (name + ".log")).read_text(errors="replace")
-
-    def wait_for(self, what, condition, seconds=60):
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            value = condition()
-            if value:
-                return value
-            time.sleep(0.03)
-        logs = "".join(f"--- {path.name}\n{path.read_text(errors='replace')[-4000:]}"
-                       for path in sorted(self.folder.glob("*.log")))
-        self.fail(f"never came about: {what}\n{logs}")
+    def start(self, name, *words):
+        return self.spawn(name, [WEIR, *words])
 
     def local(self, count, *more):
         """Starts a cluster and points the command to it."""
-        process = self.spawn("local", "local", str(count), "--http-port", "0", "--port", "0",
+        process = self.start("local", "local", str(count), "--http-port", "0", "--port", "0",
                              "--work", str(self.folder / "cluster"), *more)
         self.wait_for("the cluster", lambda: "Ctrl-C" in self.log("local"))
         self.env["WEIR_CLUSTER"] = re.search(r"http://[0-9.:]+", self.log("local"))[0]
@@ -183,7 +146,7 @@ class Local(ClusterTest):
 
     def test_no_worker_is_said(self):
         storage = self.folder / "storage"
-        self.spawn("coordinator", "coordinator", "--storage", str(storage), "--http",
+        self.start("coordinator", "coordinator", "--storage", str(storage), "--http",
                    "127.0.0.1:0", "--address", "127.0.0.1:0")
         url = self.wait_for("the address", lambda: re.search(r"http://[0-9.:]+[0-9]",
                                                              self.log("coordinator")))
@@ -293,7 +256,7 @@ class Failures(ClusterTest):
         leaders, urls, doors = [], [], []
         for i in range(2):
             name = f"coordinator-{i}"
-            leaders.append(self.spawn(name, "coordinator", "--storage", storage, "--http",
+            leaders.append(self.start(name, "coordinator", "--storage", storage, "--http",
                                       "127.0.0.1:0", "--address", "127.0.0.1:0"))
             line = self.wait_for("the addresses", lambda: re.search(
                 r"workers at ([0-9.:]+[0-9]), API at (http://[0-9.:]+[0-9])", self.log(name)))
@@ -301,7 +264,7 @@ class Failures(ClusterTest):
             urls.append(line[2])
         self.env["WEIR_CLUSTER"] = ",".join(urls)
         for i in range(2):
-            self.spawn(f"worker-{i}", "worker", "--coordinator", ",".join(doors), "--name", f"w{i}",
+            self.start(f"worker-{i}", "worker", "--coordinator", ",".join(doors), "--name", f"w{i}",
                        "--work", str(self.folder / f"work-{i}"), "--slots", "2")
         self.wait_for("workers", lambda: len(self.weir("workers")[0].splitlines()) == 3)
         self.submit_orders("--parallelism", "2")
@@ -316,20 +279,17 @@ class Failures(ClusterTest):
     def test_a_leader_whose_etcd_hangs_stops_leading_and_leads_anew(self):
         ports = [free_port() for _ in range(2)]
         etcd = f"http://127.0.0.1:{ports[0]}"
-        log = open(self.folder / "etcd.log", "wb")
-        server = subprocess.Popen(
-            ["etcd", "--data-dir", str(self.folder / "etcd"), "--listen-client-urls", etcd,
-             "--advertise-client-urls", etcd, "--listen-peer-urls", f"http://127.0.0.1:{ports[1]}",
-             "--initial-advertise-peer-urls", f"http://127.0.0.1:{ports[1]}",
-             "--initial-cluster", f"default=http://127.0.0.1:{ports[1]}"], stdout=log, stderr=log)
-        log.close()
-        self.running.append(server)
-        self.spawn("coordinator", "coordinator", "--storage", str(self.folder / "storage"),
+        peer = f"http://127.0.0.1:{ports[1]}"
+        server = self.spawn(
+            "etcd", ["etcd", "--data-dir", str(self.folder / "etcd"), "--listen-client-urls", etcd,
+                     "--advertise-client-urls", etcd, "--listen-peer-urls", peer,
+                     "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"])
+        self.start("coordinator", "coordinator", "--storage", str(self.folder / "storage"),
                    "--http", "127.0.0.1:0", "--address", "127.0.0.1:0", "--etcd", etcd)
         line = self.wait_for("the addresses", lambda: re.search(
             r"workers at ([0-9.:]+[0-9]), API at (http://[0-9.:]+[0-9])", self.log("coordinator")))
         self.env["WEIR_CLUSTER"] = line[2]
-        self.spawn("worker", "worker", "--coordinator", line[1], "--name", "w", "--work",
+        self.start("worker", "worker", "--coordinator", line[1], "--name", "w", "--work",
                    str(self.folder / "work"))
         self.wait_for("leads", lambda: "leads with epoch" in self.log("coordinator"))
         self.write_orders()
@@ -346,12 +306,6 @@ class Failures(ClusterTest):
         job = self.wait_for_state("orders", "finished")
         self.assertEqual(job["attempt"], before["attempt"])
         self.check_orders()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 if __name__ == "__main__":

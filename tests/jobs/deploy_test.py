@@ -7,15 +7,14 @@ files that are shipped, and with variables alone; no container and no service ma
 import json
 import os
 import re
-import shutil
-import socket
 import subprocess
-import tempfile
-import time
 import unittest
 from pathlib import Path
 
 import yaml
+
+import programs
+from serving import free_port
 
 SOURCE = Path(os.environ["WEIR_SOURCE_DIR"])
 BUILD = Path(os.environ["WEIR_BUILD_DIR"])
@@ -38,12 +37,6 @@ def variables_of(command):
 
 def default_port(command, option):
     return int(re.search(r"default\s+127\.0\.0\.1:(\d+)", options_of(command)[option])[1])
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def documents():
@@ -163,49 +156,18 @@ class Files(unittest.TestCase):
         self.assertEqual(listed - not_libraries, packages - always_there)
 
 
-class Processes(unittest.TestCase):
+class Processes(programs.ProcessTest):
     """Coordinators and workers as deploy/ starts them."""
 
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="weir-deploy-"))
-        self.running = []
-        self.env = {name: value for name, value in os.environ.items()
-                    if not name.startswith("WEIR_")}
+        super().setUp()
         (self.folder / "token").write_text("a-secret\n", encoding="utf-8")
         self.http, self.port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.http}"
 
-    def tearDown(self):
-        for process in reversed(self.running):
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def spawn(self, name, words, env=None):
-        with open(self.folder / (name + ".log"), "ab") as log:
-            process = subprocess.Popen(words, cwd=self.folder, env={**self.env, **(env or {})},
-                                       stdout=log, stderr=log)
-        self.running.append(process)
-        return process
-
     def weir(self, *words, env=None):
         return subprocess.run([WEIR, *words], cwd=self.folder, env={**self.env, **(env or {})},
                               capture_output=True, text=True, timeout=60)
-
-    def wait_for(self, what, condition):
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            value = condition()
-            if value:
-                return value
-            time.sleep(0.05)
-        logs = "".join(f"--- {path.name}\n{path.read_text(errors='replace')[-4000:]}"
-                       for path in sorted(self.folder.glob("*.log")))
-        self.fail(f"never came about: {what}\n{logs}")
 
     def workers(self):
         answer = self.weir("workers", "--json", "--cluster", self.url, "--token-file", "token")

@@ -35,25 +35,41 @@ def wanted():
     return found
 
 
-def seen(address):
+def seen(address, topic="memberships"):
     found = collections.defaultdict(list)
-    for line in tool(address, "consume", "memberships"):
+    for line in tool(address, "consume", topic):
         _, _, key, value = line.split("\t", 3)
         found[key].append(None if value == "\\N" else json.loads(value)["since"])
     return found
 
 
-def check(broker):
-    shutil.rmtree("state", ignore_errors=True)
-    rng = kafkatest.rng("cohorts")
+def compare(want, have):
+    wrong = [key for key in sorted(set(want) | set(have)) if want.get(key) != have.get(key)]
+    if wrong:
+        raise Failure("%d keys are wrong; %s: wanted %s, found %s"
+                      % (len(wrong), wrong[0], want.get(wrong[0]), have.get(wrong[0])))
+
+
+def produce_rows(broker):
     tool(broker.address, "topic", "invoice-rows", 4)
-    tool(broker.address, "topic", "memberships", 3, "cleanup.policy=compact")
     rows = subprocess.run([sys.executable, os.path.join(EXAMPLE, "rows"), str(ROWS), "4"],
                           stdout=subprocess.PIPE, text=True, check=True).stdout
     tool(broker.address, "produce", "invoice-rows", lines=[rows])
+
+
+def begin(broker, topic, state):
+    """The command of a run from its beginning into a topic of its own."""
+    shutil.rmtree(state, ignore_errors=True)
+    tool(broker.address, "topic", topic, 3, "cleanup.policy=compact")
     library = os.path.join(BUILD, "jobs", "kafka_cohorts.so")
-    command = ["weir", "run", library, "--state", os.path.abspath("state")]
-    command += ["--set", "kafka.brokers=" + broker.address, "--set", "bounded=true"]
+    command = ["weir", "run", library, "--state", state, "--set", "output=" + topic]
+    return command + ["--set", "kafka.brokers=" + broker.address, "--set", "bounded=true"]
+
+
+def check(broker):
+    rng = kafkatest.rng("cohorts")
+    produce_rows(broker)
+    command = begin(broker, "memberships", os.path.abspath("state"))
     kills = 0
     while True:
         options = ["--parallelism", str(rng.choice((1, 2, 3))), "--checkpoint-interval", "20ms"]
@@ -69,11 +85,8 @@ def check(broker):
             with open("job.log") as log:
                 raise Failure("the job ended with %d:\n%s" % (status, log.read()[-3000:]))
         break
-    want, have = wanted(), seen(broker.address)
-    wrong = [key for key in sorted(set(want) | set(have)) if want.get(key) != have.get(key)]
-    if wrong:
-        raise Failure("%d keys are wrong; %s: wanted %s, found %s"
-                      % (len(wrong), wrong[0], want.get(wrong[0]), have.get(wrong[0])))
+    have = seen(broker.address)
+    compare(wanted(), have)
     ends = {int(line.split()[1]) for line in
             tool(broker.address, "offsets", "invoice-rows", "kafka-cohorts")}
     if -1 in ends:

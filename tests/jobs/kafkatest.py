@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import weirtest
@@ -80,6 +81,16 @@ class KafkaRun:
         self.lines += lines
         tool(self.broker.address, "produce", self.name + "-in", lines=lines)
 
+    def check_group(self):
+        """When the job has ended: its group must be where it has come to."""
+        told = tool(self.broker.address, "offsets", self.settings["group"], self.name + "-in")
+        read = [0] * self.partitions
+        for line in self.lines:
+            read[int(line.split("\t")[0])] += 1
+        wanted = ["%d\t%d" % pair for pair in enumerate(read)]
+        if sorted(told) != wanted:
+            raise Failure("%s: the group was told %s, not %s" % (self.name, told, wanted))
+
     def command(self, parallelism=2, interval="50ms", state=None, bounded=False, source=None):
         settings = {
             "brokers": self.address,
@@ -105,13 +116,14 @@ class KafkaRun:
             )
 
     def log(self, name="job.log"):
-        with open(os.path.join(self.folder, name), errors="replace") as text:
+        path = os.path.join(self.folder, name)
+        if not os.path.exists(path):
+            return ""  # its processes write elsewhere
+        with open(path, errors="replace") as text:
             return text.read()
 
     def begun(self, log="job.log"):
         """How many processes have said that they run."""
-        if not os.path.exists(os.path.join(self.folder, log)):
-            return 0
         said = self.log(log)
         return said.count(" begins anew with ") + said.count(" resumed from checkpoint ")
 
@@ -147,6 +159,9 @@ class KafkaRun:
         raise Failure("%s: %d of %d records are out\n%s"
                       % (self.name, len(self.output()), count, self.log()[-3000:]))
 
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def check(self, what):
         wanted = kafka_orders.expected(self.lines)
         try:
@@ -156,6 +171,42 @@ class KafkaRun:
         if said:
             raise Failure("%s, %s: wrong output\n%s\n%s"
                           % (self.name, what, "\n".join(said), self.log()[-3000:]))
+
+
+class Feeder(threading.Thread):
+    """Produces orders for a run all the time, a few hundred a second, through all outages of the
+    broker. Nothing else may produce for the run meanwhile."""
+
+    def __init__(self, run, rng, users):
+        super().__init__(daemon=True)
+        self._run, self._rng, self._users = run, rng, users
+        self._ending = threading.Event()
+        command = [TOOL, run.broker.address, "produce", run.name + "-in"]
+        self._tool = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      text=True)
+
+    def run(self):
+        try:
+            while not self._ending.wait(0.02):
+                lines = order_lines(self._rng, 6, self._users, self._run.partitions)
+                self._tool.stdin.writelines(lines)
+                self._tool.stdin.flush()
+                self._run.lines += lines
+        except (OSError, ValueError):
+            pass  # `finish` says why
+
+    def finish(self):
+        """All is produced when this returns."""
+        self._ending.set()
+        self.join()
+        _, said = self._tool.communicate(timeout=180)
+        if self._tool.returncode != 0:
+            raise Failure("kafka_tool produce: " + said)
+
+    def kill(self):
+        self._ending.set()
+        self._tool.kill()
+        self._tool.wait()
 
 
 def wait_for(condition, timeout=10):

@@ -103,7 +103,7 @@ class Case:
         self.library = os.path.join(BUILD, "jobs", library + ".so")
         self.inputs = inputs
         self.checks = checks
-        self.settings = dict(settings or {}, input=input or inputs[0])
+        self.settings = dict(settings or {}, input=os.path.abspath(input or inputs[0]))
         self.expected = None
 
     def command(self, run, parallelism, rate=None, interval="50ms", source=None):
