@@ -16,6 +16,13 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::chrono::seconds kStatusTimeout{5}, kTimeout{30};
+constexpr const char* kMustBeSeen =
+    " must be an absolute path in the storage that all hosts share, or s3://BUCKET/NAME";
+
+/// As far as its form says.
+bool all_hosts_see(const std::string& path) {
+  return path.starts_with('/') || is_object_path(path);
+}
 
 std::string new_job_id() {
   char id[16];
@@ -46,10 +53,8 @@ Status check_new(const JobSpec& spec) {
   };
   if (spec.name.empty()) return wrong("A job needs a name");
   if (is_job_id(spec.name)) return wrong("A job's name must not look like an id");
-  if (!spec.state_dir.empty() && spec.state_dir[0] != '/' && !is_object_path(spec.state_dir)) {
-    return wrong(
-        "'state_dir' must be an absolute path in the storage that all hosts share, or "
-        "s3://BUCKET/NAME");
+  if (!spec.state_dir.empty() && !all_hosts_see(spec.state_dir)) {
+    return wrong(std::string("'state_dir'") + kMustBeSeen);
   }
   return {};
 }
@@ -193,9 +198,8 @@ void HttpApi::act(const HttpCall& call, const std::string& text, const std::stri
   }
   if (kind == "savepoint") {
     const json::value* to = request.if_contains("to");
-    if (to == nullptr || !to->is_string() || !to->get_string().starts_with("/")) {
-      return reply(http_error(400, "invalid_argument",
-                              "'to' must be an absolute path in the storage that all hosts share"));
+    if (to == nullptr || !to->is_string() || !all_hosts_see(std::string(to->get_string()))) {
+      return reply(http_error(400, "invalid_argument", std::string("'to'") + kMustBeSeen));
     }
     if (!request.contains("stop")) request["stop"] = false;
   }
