@@ -14,12 +14,14 @@ import collections
 import contextlib
 import os
 import random
+import shutil
 import sys
 import time
 import traceback
 
 import cases
 import clustertest
+import disks
 import hosts
 import kafkatest
 import weirtest
@@ -52,6 +54,7 @@ class S3:
     """A server for the states of jobs, behind a proxy that can spoil what passes."""
 
     def __init__(self, folder, host):
+        shutil.rmtree(folder, ignore_errors=True)
         self.server = s3_server.S3Server(folder)
         self.server.start()
         self.proxy = s3_proxy.S3Proxy(self.server.port, host)
@@ -153,7 +156,7 @@ class OfKafka:
 
 
 def shape_of(rng, kind):
-    """A cluster to draw."""
+    """Draws a cluster, and the parallelism of the job."""
     shape = {
         "workers": rng.choice([1, 2, 3, 4]),
         "coordinators": rng.choice([1, 2, 3]),
@@ -165,8 +168,8 @@ def shape_of(rng, kind):
 
 
 class Soak:
-    def __init__(self, servers):
-        self.servers = servers
+    def __init__(self, servers, most):
+        self.servers, self.most = servers, most
         self.files = [(make(), rate) for make, rate in FILES]
         self.counts = collections.defaultdict(collections.Counter)  # by fault, by kind of run
         self.runs = collections.Counter()
@@ -202,7 +205,7 @@ class Soak:
                 broker = work.run.broker if kind.output == "kafka" else None
                 storm = Storm(cluster, rng, s3, broker)
                 try:
-                    self.strikes(rng, kind, storm, job, most=rng.choice([3, 8, 20]))
+                    self.strikes(rng, kind, storm, job, rng.choice([3, 8, 20]))
                 finally:
                     storm.heal()
                 self.calm(rng, kind, cluster, job)
@@ -212,9 +215,9 @@ class Soak:
                 work.give_up()
         work.run.remove()
 
-    def strikes(self, rng, kind, storm, job, most):
+    def strikes(self, rng, kind, storm, job, count):
         begin, looked = self.faults, time.monotonic()
-        while self.faults - begin < most:
+        while self.faults - begin < min(count, self.most):
             time.sleep(rng.uniform(0.02, 1.0))
             storm.settle()
             fault = storm.strike()
@@ -271,14 +274,16 @@ class Soak:
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--count", type=int, default=200, metavar="FAULTS")
+    parser.add_argument("--most", type=int, default=20, metavar="FAULTS", help="in one run")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     options = parser.parse_args(arguments)
     failed = 0
+    disks.unmount_below(".")  # what a killed script has left
 
     def storms():
         nonlocal failed
         with contextlib.ExitStack() as stack:
-            soak = Soak(Servers(stack))
+            soak = Soak(Servers(stack), options.most)
             number = 0
             while soak.faults < options.count:
                 try:

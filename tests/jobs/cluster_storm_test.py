@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A short storm over clusters of real processes; `./dev soak cluster` is the long one."""
+"""A short storm over clusters of real processes, a run or two of each kind; the long one is
+`./dev soak cluster`."""
 
 import cluster_soak
 
-cluster_soak.main(["--count", "50"])
+cluster_soak.main(["--count", "40", "--most", "6"])

@@ -34,7 +34,6 @@ class Cluster:
     def __init__(self, folder, workers=3, coordinators=1, etcd=0, slots=2, disk=None, network=None,
                  environment=None):
         self.folder = os.path.abspath(folder)
-        disks.unmount_below(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.storage = os.path.join(self.folder, "storage")
         os.makedirs(self.storage)

@@ -246,7 +246,7 @@ class Kafka(Group):
 
 
 class Storm(Weather):
-    """All groups that can befall this cluster. `s3` has a server and its proxy (s3_storage.py)."""
+    """All groups that can befall this cluster. `s3` has a `server` and the `proxy` before it."""
 
     def __init__(self, cluster, rng, s3=None, broker=None):
         super().__init__(cluster, rng)
