@@ -15,11 +15,9 @@ namespace {
 namespace json = boost::json;
 using Kind = ControlRequest::Kind;
 
-constexpr std::pair<Kind, const char*> kKinds[] = {{Kind::status, "status"},
-                                                   {Kind::savepoint, "savepoint"},
-                                                   {Kind::stop, "stop"},
-                                                   {Kind::replay, "replay"},
-                                                   {Kind::drop, "drop"}};
+constexpr std::pair<Kind, const char*> kKinds[] = {
+    {Kind::status, "status"}, {Kind::subtasks, "subtasks"}, {Kind::savepoint, "savepoint"},
+    {Kind::stop, "stop"},     {Kind::replay, "replay"},     {Kind::drop, "drop"}};
 
 std::string hex_of(const std::string& bytes) {
   std::string hex;
@@ -72,6 +70,7 @@ Result<Kind> kind_of(const json::object& request) {
 Result<ControlRequest> parse_parts(Kind kind, const json::object& object) {
   ControlRequest request;
   request.kind = kind;
+  if (kind == Kind::subtasks) request.step = text_of(object, "step");
   if (kind == Kind::savepoint) {
     request.to = json::value_to<std::string>(object.at("to"));
     const json::value* stop = object.if_contains("stop");
@@ -93,6 +92,7 @@ json::object to_object(const ControlRequest& request) {
   for (const auto& [kind, name] : kKinds) {
     if (kind == request.kind) object["request"] = name;
   }
+  if (request.kind == Kind::subtasks) object["step"] = request.step;
   if (request.kind == Kind::savepoint) {
     object["to"] = request.to;
     object["stop"] = request.stop;

@@ -14,8 +14,9 @@
 namespace weir::cli {
 
 struct ControlRequest {
-  enum class Kind : std::uint8_t { status, savepoint, stop, replay, drop };
+  enum class Kind : std::uint8_t { status, subtasks, savepoint, stop, replay, drop };
   Kind kind = Kind::status;
+  std::string step = {};               ///< of subtasks: only these; empty: of all steps
   std::string to = {};                 ///< of a savepoint: its folder
   bool stop = false;                   ///< of a savepoint: the job stops with it
   std::vector<std::string> ids = {};   ///< of replay and drop: which dead letters

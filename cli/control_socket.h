@@ -3,6 +3,7 @@
 // request. Only the owner of the folder may connect.
 //
 //   request := {"request": "status"}
+//            | {"request": "subtasks", "step": name}         "": of all steps
 //            | {"request": "savepoint", "to": path, "stop": bool}
 //            | {"request": "stop"}
 //            | {"request": "replay", "ids": [id], "edits": [[kind, text]]}

@@ -1,31 +1,13 @@
 // Answering other commands; see job_control.h.
 #include "cli/job_control.h"
 
-#include <boost/json/array.hpp>
 #include <chrono>
 
-#include "cli/output.h"
+#include "cli/job_view.h"
 #include "cli/replay.h"
-#include "cli/watch.h"
 
 namespace weir::cli {
-namespace {
-
 namespace json = boost::json;
-
-json::object step_object(const JobStatus::Step& step) {
-  json::object counters;
-  for (const auto& [name, value] : step.counters) counters[name] = value;
-  json::object object{{"name", step.name},
-                      {"kind", step.kind},
-                      {"parallelism", step.parallelism},
-                      {"watermark", time_json(step.watermark_ms)},
-                      {"counters", std::move(counters)}};
-  if (step.lag >= 0) object["lag"] = step.lag;
-  return object;
-}
-
-}  // namespace
 
 JobControl::JobControl(JobRunner& runner, std::string state_dir, std::function<void()> stop)
     : runner_(runner), state_dir_(std::move(state_dir)), stop_(std::move(stop)) {}
@@ -55,7 +37,9 @@ Result<json::object> JobControl::handle(const json::object& object) {
   WEIR_ASSIGN(const ControlRequest request, parse_request(object));
   switch (request.kind) {
     case ControlRequest::Kind::status:
-      return status();
+      return status_view(runner_);
+    case ControlRequest::Kind::subtasks:
+      return subtasks_view(runner_, request.step);
     case ControlRequest::Kind::stop:
       return stop();
     case ControlRequest::Kind::savepoint:
@@ -65,26 +49,6 @@ Result<json::object> JobControl::handle(const json::object& object) {
       break;
   }
   return letters(request);
-}
-
-JobControl::Answer JobControl::status() {
-  const JobStatus status = runner_.status();
-  const JobTotals totals = totals_of(status);
-  json::array steps;
-  for (const JobStatus::Step& step : status.steps) steps.push_back(step_object(step));
-  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(status.checkpoint_age);
-  return json::object{{"job", runner_.job().name()},
-                      {"running", true},
-                      {"parallelism", runner_.options().parallelism},
-                      {"records", totals.records},
-                      {"dead_letters", totals.dead_letters},
-                      {"watermark", time_json(totals.watermark_ms)},
-                      {"checkpoint", status.last_checkpoint},
-                      {"checkpoint_age_ms", age.count()},
-                      {"failed_checkpoints", status.failed_checkpoints},
-                      {"checkpoint_failure", status.checkpoint_failure},
-                      {"restarts", status.restarts},
-                      {"steps", std::move(steps)}};
 }
 
 JobControl::Answer JobControl::stop() {

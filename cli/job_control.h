@@ -25,7 +25,6 @@ class JobControl {
 
  private:
   using Answer = Result<boost::json::object>;
-  Answer status();
   Answer savepoint(const ControlRequest& request);
   Answer stop();
   Answer letters(const ControlRequest& request);

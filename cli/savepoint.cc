@@ -132,8 +132,18 @@ void print_status(const json::object& s) {
   print_steps(s);
 }
 
+/// A rate as a whole number of `unit`; "-" where the job says none, as one of an older version.
+std::string rate_text(const json::object& step, const char* name, int unit, const char* suffix) {
+  const json::value* rates = step.if_contains("rates");
+  if (rates == nullptr || !rates->is_object()) return "-";
+  const json::value* rate = rates->get_object().if_contains(name);
+  if (rate == nullptr || !rate->is_number()) return "-";
+  return with_commas(static_cast<std::uint64_t>(rate->to_number<double>() / unit + 0.5)) + suffix;
+}
+
 void print_steps(const json::object& s) {
-  Table table({"STEP", "KIND", "PARALLELISM", "IN", "OUT", "LATE", "DEAD LETTERS", "WATERMARK"});
+  Table table({"STEP", "KIND", "PARALLELISM", "IN", "OUT", "LATE", "DEAD LETTERS", "WATERMARK",
+               "IN/S", "BUSY", "BACK-PRESSURED", "IDLE"});
   for (const json::value& value : s.at("steps").as_array()) {
     const json::object& step = value.as_object();
     const json::object& counters = step.at("counters").as_object();
@@ -144,7 +154,11 @@ void print_steps(const json::object& s) {
     table.add({std::string(step.at("name").as_string()), std::string(step.at("kind").as_string()),
                number_text(step, "parallelism"), counter("records_in"), counter("records_out"),
                counter("late"), counter("dead_letters"),
-               time.is_string() ? std::string(time.as_string()) : "-"});
+               time.is_string() ? std::string(time.as_string()) : "-",
+               rate_text(step, "records_in_per_second", 1, ""),
+               rate_text(step, "busy_ms_per_second", 10, " %"),
+               rate_text(step, "backpressured_ms_per_second", 10, " %"),
+               rate_text(step, "idle_ms_per_second", 10, " %")});
   }
   table.print();
 }

@@ -17,7 +17,8 @@ class AttemptLinks::Elsewhere final : public RemoteTask {
   std::unique_ptr<TaskGateway> gateway() override { return make_remote_gateway(id_, send_); }
   std::vector<Task::StepView> steps() const override {
     std::vector<Task::StepView> views;
-    for (std::size_t i = 0; i < steps_.size(); ++i) views.push_back({steps_[i], &metrics_[i]});
+    for (std::size_t i = 0; i < steps_.size(); ++i)
+      views.push_back({steps_[i], &metrics_[i], &times_});
     return views;
   }
   CheckpointId settled() const override { return settled_.load(); }
@@ -25,6 +26,7 @@ class AttemptLinks::Elsewhere final : public RemoteTask {
   void take(const TaskCounts& counts) {
     const std::size_t known = std::min(counts.steps.size(), metrics_.size());
     for (std::size_t i = 0; i < known; ++i) write_counts(counts.steps[i], metrics_[i]);
+    times_.set(counts.times);
     settled_.store(counts.settled);
   }
 
@@ -33,6 +35,7 @@ class AttemptLinks::Elsewhere final : public RemoteTask {
   const SendBytes send_;
   std::vector<const GraphStep*> steps_;
   std::vector<StepMetrics> metrics_;
+  TaskClock times_;
   std::atomic<CheckpointId> settled_{0};
 };
 

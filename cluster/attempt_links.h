@@ -74,6 +74,7 @@ class AttemptLinks final : public Placement, private PeerMessages {
   bool ended() const { return ended_.load(); }
 
   // ---- Placement
+  std::uint32_t process_of(std::uint32_t subtask) const override;
   bool here(std::uint32_t vertex, std::uint32_t subtask) const override;
   Channel& open_out(std::uint32_t number, std::uint32_t vertex, std::uint32_t subtask) override;
   Channel& open_in(std::uint32_t number, std::uint32_t vertex, std::uint32_t subtask,
@@ -85,7 +86,6 @@ class AttemptLinks final : public Placement, private PeerMessages {
 
  private:
   class Elsewhere;
-  std::uint32_t process_of(std::uint32_t subtask) const;
   net::Hello hello() const;
   net::LinkOptions link_options() const;
   Status call_lower(const std::vector<Address>& all);

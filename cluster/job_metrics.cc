@@ -22,7 +22,23 @@ constexpr Named kCounters[] = {
      "Records that became dead letters."},
     {"duplicates", "weir_step_duplicates_total", "counter", "Records that had been seen before."},
     {"timers_fired", "weir_step_timers_fired_total", "counter", "Timers that were due."},
-    {"state_entries", "weir_step_state_entries", "gauge", "Keys for which a step holds state."},
+};
+constexpr Named kGauges[] = {
+    {"parallelism", "weir_step_parallelism", "gauge", "Subtasks of a step."},
+    {"state_entries", "weir_step_state_entries", "gauge",
+     "Keys whose state a step has in memory, at its newest checkpoint."},
+    {"state_bytes", "weir_step_state_bytes", "gauge",
+     "Size of the files that hold the state of a step, at its newest checkpoint."},
+    {"lag", "weir_step_source_lag_records", "gauge", "Records that a source has still to read."},
+};
+constexpr Named kTimes[] = {
+    {"busy", "weir_step_busy_seconds_total", "counter",
+     "Time at work of a step's subtasks together. Steps of one task share it, as the next three."},
+    {"waiting", "weir_step_waiting_seconds_total", "counter",
+     "Time in which they could have gone on, but their threads were at other tasks."},
+    {"backpressured", "weir_step_backpressured_seconds_total", "counter",
+     "Time in which they could not go on, since what they send out was not taken."},
+    {"idle", "weir_step_idle_seconds_total", "counter", "Time without anything to do."},
 };
 
 std::optional<double> number_of(const json::object& object, const char* name) {
@@ -53,8 +69,7 @@ void add(PrometheusText& out, const Named& named, const Labels& labels,
 void add_step(PrometheusText& out, const json::object& step, Labels labels, EventTime wall) {
   labels.emplace_back("step", text_of(step, "name"));
   labels.emplace_back("kind", text_of(step, "kind"));
-  add(out, {"", "weir_step_parallelism", "gauge", "Subtasks of a step."}, labels,
-      number_of(step, "parallelism"));
+  for (const Named& named : kGauges) add(out, named, labels, number_of(step, named.field));
   if (const json::value* counters = step.if_contains("counters");
       counters != nullptr && counters->is_object()) {
     for (const Named& named : kCounters) {
@@ -65,9 +80,14 @@ void add_step(PrometheusText& out, const json::object& step, Labels labels, Even
       {"", "weir_step_watermark_lag_seconds", "gauge",
        "How far the event time of a step is behind the clock."},
       labels, watermark_lag(step, wall));
-  add(out,
-      {"", "weir_step_source_lag_records", "gauge", "Records that a source has still to read."},
-      labels, number_of(step, "lag"));
+  if (const json::value* times = step.if_contains("times_ns");
+      times != nullptr && times->is_object()) {
+    for (const Named& named : kTimes) {
+      auto time = number_of(times->get_object(), named.field);
+      if (time) *time /= 1e9;
+      add(out, named, labels, time);
+    }
+  }
 }
 
 void add_status(PrometheusText& out, const json::object& status, const Labels& labels,

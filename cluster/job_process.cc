@@ -197,12 +197,15 @@ bool has_aligned_sources(const Graph& graph) {
   });
 }
 
-std::vector<TaskCounts> counts_of(const TaskGroup& group) {
+/// What tasks have counted; their times, which always change, are those of `before` if it has any.
+std::vector<TaskCounts> counts_of(const TaskGroup& group, const std::vector<TaskCounts>& before) {
   std::vector<TaskCounts> counts;
   for (const auto& task : group.tasks()) {
     counts.push_back({task->setup().id, task->settled(), {}});
+    const std::size_t i = counts.size() - 1;
+    counts[i].times = i < before.size() ? before[i].times : task->times();
     for (const Task::StepView& view : task->steps()) {
-      counts.back().steps.push_back(read_counts(*view.metrics));
+      counts[i].steps.push_back(read_counts(*view.metrics));
     }
   }
   return counts;
@@ -250,10 +253,11 @@ void JobProcess::run_others() {
   std::vector<TaskCounts> said;
   auto said_at = std::chrono::steady_clock::time_point();
   while (!links_->ended()) {
-    std::vector<TaskCounts> now = counts_of(*group);
     const auto time = std::chrono::steady_clock::now();
     // Now and then in any case: the master drops what comes before it knows of these tasks.
-    if (now != said || time - said_at > kCountsAnyway) {
+    const bool anyway = time - said_at > kCountsAnyway;
+    std::vector<TaskCounts> now = counts_of(*group, anyway ? std::vector<TaskCounts>() : said);
+    if (anyway || now != said) {
       links_->send_counts(now);
       said_at = time;
     }

@@ -99,12 +99,14 @@ struct StepCounts {
   watermarkMs @7 :Int64;
   lag @8 :Int64;
   idle @9 :Bool;
+  stateBytes @10 :UInt64;
 }
 
 struct TaskCounts {
   task @0 :UInt32;
   settled @1 :UInt64;
   steps @2 :List(StepCounts);
+  timesNs @3 :List(Int64);  # by TaskActivity
 }
 
 # The process of the coordinator has prepared the attempt: the others build and restore their tasks.

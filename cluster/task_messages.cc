@@ -222,15 +222,16 @@ void write(wire::StepCounts::Builder out, const StepCounts& counts) {
   out.setWatermarkMs(counts.watermark_ms);
   out.setLag(counts.lag);
   out.setIdle(counts.idle);
+  out.setStateBytes(counts.state_bytes);
 }
 
 }  // namespace
 
 StepCounts read_counts(const StepMetrics& metrics) {
-  return {metrics.records_in.get(),    metrics.records_out.get(),   metrics.late.get(),
-          metrics.dead_letters.get(),  metrics.duplicates.get(),    metrics.timers_fired.get(),
-          metrics.state_entries.get(), metrics.watermark_ms.load(), metrics.lag.load(),
-          metrics.idle.load()};
+  return {metrics.records_in.get(),    metrics.records_out.get(), metrics.late.get(),
+          metrics.dead_letters.get(),  metrics.duplicates.get(),  metrics.timers_fired.get(),
+          metrics.state_entries.get(), metrics.state_bytes.get(), metrics.watermark_ms.load(),
+          metrics.lag.load(),          metrics.idle.load()};
 }
 
 void write_counts(const StepCounts& counts, StepMetrics& metrics) {
@@ -241,6 +242,7 @@ void write_counts(const StepCounts& counts, StepMetrics& metrics) {
   metrics.duplicates.set(counts.duplicates);
   metrics.timers_fired.set(counts.timers_fired);
   metrics.state_entries.set(counts.state_entries);
+  metrics.state_bytes.set(counts.state_bytes);
   metrics.watermark_ms.store(counts.watermark_ms);
   metrics.lag.store(counts.lag);
   metrics.idle.store(counts.idle);
@@ -261,6 +263,8 @@ std::string encode_counts(const std::vector<TaskCounts>& counts) {
       tasks[i].setSettled(counts[i].settled);
       auto steps = tasks[i].initSteps(size_of(counts[i].steps));
       for (unsigned k = 0; k < counts[i].steps.size(); ++k) write(steps[k], counts[i].steps[k]);
+      auto times = tasks[i].initTimesNs(kTaskActivities);
+      for (unsigned k = 0; k < kTaskActivities; ++k) times.set(k, counts[i].times.spent[k].count());
     }
   });
 }

@@ -26,7 +26,7 @@ using SendBytes = std::function<void(std::string_view)>;
 /// What a step of a task has counted.
 struct StepCounts {
   std::uint64_t records_in = 0, records_out = 0, late = 0, dead_letters = 0, duplicates = 0,
-                timers_fired = 0, state_entries = 0;
+                timers_fired = 0, state_entries = 0, state_bytes = 0;
   std::int64_t watermark_ms = 0, lag = 0;
   bool idle = false;
   friend bool operator==(const StepCounts&, const StepCounts&) = default;
@@ -38,6 +38,7 @@ struct TaskCounts {
   TaskId task = 0;
   CheckpointId settled = 0;
   std::vector<StepCounts> steps;
+  TaskTimes times = {};
   friend bool operator==(const TaskCounts&, const TaskCounts&) = default;
 };
 

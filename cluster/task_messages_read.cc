@@ -1,4 +1,7 @@
 // Reading the messages of an attempt; see task_messages.h.
+#include <algorithm>
+#include <chrono>
+
 #include "task_messages.capnp.h"
 #include "weir/cluster/capnp.h"
 #include "weir/cluster/task_messages.h"
@@ -127,16 +130,20 @@ Status from_task(wire::FromTask::Reader from, TaskListener& coordinator) {
 }
 
 StepCounts read_step(wire::StepCounts::Reader from) {
-  return {from.getRecordsIn(),    from.getRecordsOut(),  from.getLate(),
-          from.getDeadLetters(),  from.getDuplicates(),  from.getTimersFired(),
-          from.getStateEntries(), from.getWatermarkMs(), from.getLag(),
-          from.getIdle()};
+  return {from.getRecordsIn(),    from.getRecordsOut(), from.getLate(),
+          from.getDeadLetters(),  from.getDuplicates(), from.getTimersFired(),
+          from.getStateEntries(), from.getStateBytes(), from.getWatermarkMs(),
+          from.getLag(),          from.getIdle()};
 }
 
 std::vector<TaskCounts> read_tasks(capnp::List<wire::TaskCounts>::Reader from) {
   std::vector<TaskCounts> counts;
   for (const auto task : from) {
     counts.push_back({task.getTask(), task.getSettled(), {}});
+    const auto times = task.getTimesNs();
+    for (unsigned i = 0; i < std::min<std::size_t>(times.size(), kTaskActivities); ++i) {
+      counts.back().times.spent[i] = std::chrono::nanoseconds(times[i]);
+    }
     for (const auto step : task.getSteps()) counts.back().steps.push_back(read_step(step));
   }
   return counts;

@@ -132,7 +132,9 @@ void Deployment::add_tasks() {
         entry.steps = remote.steps();
         elsewhere_.push_back(&remote);
       }
-      steps_.insert(steps_.end(), entry.steps.begin(), entry.steps.end());
+      const Placement* placement = options_.placement;
+      const std::uint32_t process = placement == nullptr ? 0 : placement->process_of(subtask);
+      for (const Task::StepView& view : entry.steps) parts_.push_back({view, subtask, process});
       coordinator_->add_task(std::move(entry));
     }
   }

@@ -39,8 +39,14 @@ class Deployment {
 
   /// Those of this process.
   const std::vector<std::unique_ptr<Task>>& tasks() const { return group_->tasks(); }
-  /// The steps of all tasks, here and elsewhere, with live counters.
-  const std::vector<Task::StepView>& steps() const { return steps_; }
+  /// A step in a subtask, with live counters.
+  struct Part {
+    Task::StepView view;
+    std::uint32_t subtask = 0;
+    std::uint32_t process = 0;  ///< of the attempt
+  };
+  /// The steps of all tasks, here and elsewhere.
+  const std::vector<Part>& parts() const { return parts_; }
   Coordinator& coordinator() { return *coordinator_; }
   /// Every task has seen the last checkpoint and committed what it made due. Thread-safe; a
   /// moment's truth unless the job has ended.
@@ -69,7 +75,7 @@ class Deployment {
   CheckpointStore& store_;
   std::unique_ptr<TaskGroup> group_;
   std::vector<RemoteTask*> elsewhere_;
-  std::vector<Task::StepView> steps_;
+  std::vector<Part> parts_;
   std::unique_ptr<Coordinator> coordinator_;
 };
 

@@ -13,6 +13,7 @@
 #include "weir/checkpoint/attempt.h"
 #include "weir/checkpoint/store.h"
 #include "weir/runtime/deployment.h"
+#include "weir/runtime/job_status.h"
 #include "weir/runtime/placement.h"
 #include "weir/runtime/run.h"
 #include "weir/runtime/worker.h"
@@ -69,6 +70,7 @@ class LocalJobRunner final : public JobRunner {
   Status commit_by(Job job);
   const Job& job() const override { return job_; }
   const RunOptions& options() const override { return options_; }
+  const Plan& plan() const override { return plan_; }
   const Manifest* restored_from() const override {
     return restore_ ? &restore_->manifest : nullptr;
   }
@@ -93,6 +95,7 @@ class LocalJobRunner final : public JobRunner {
     if (!ask([&](Coordinator& c) { c.request_drop(std::move(letters), done); })) not_running(done);
   }
   JobStatus status() const override;
+  std::vector<SubtaskStatus> subtasks() const override;
 
  private:
   Status begin_attempt();
@@ -101,6 +104,7 @@ class LocalJobRunner final : public JobRunner {
   void pause(std::chrono::milliseconds time);
   JobStatus status_when_restored() const;
   Coordinator::State drive();
+  void measure_rates();
   void wait_for_commits();
   void wait_quiescent();
   Status find_restore_point(const std::string& from);
@@ -137,6 +141,7 @@ class LocalJobRunner final : public JobRunner {
   mutable std::mutex mutex_;  // guards deployment_ and worker_ against requests from other threads
   std::unique_ptr<Deployment> deployment_;
   std::unique_ptr<Worker> worker_;
+  RateMeter rates_;  // of the parts of deployment_; likewise
   std::atomic<bool> cancelled_{false};
   std::condition_variable cancel_;  // ends a pause
   std::atomic<unsigned> restarts_{0};
@@ -252,6 +257,7 @@ Status LocalJobRunner::begin_attempt() {
   {
     const std::lock_guard lock(mutex_);
     deployment_ = std::move(deployment);
+    rates_.clear();
     worker_ = std::move(worker);
   }
   return {};
@@ -297,8 +303,17 @@ Coordinator::State LocalJobRunner::drive() {
   Coordinator& coordinator = deployment_->coordinator();
   while (!cancelled_ && coordinator.state() == Coordinator::State::running) {
     if (!coordinator.step()) coordinator.wait(std::chrono::milliseconds(20));
+    measure_rates();
   }
   return coordinator.state();
+}
+
+void LocalJobRunner::measure_rates() {
+  const SteadyTime now = env_.clock->steady_now();
+  if (!rates_.due(now)) return;  // only this thread adds to them
+  auto samples = samples_of(*deployment_, now);
+  const std::lock_guard lock(mutex_);
+  rates_.add(now, std::move(samples));
 }
 
 /// Waits, but no longer than until the job is cancelled.
@@ -431,9 +446,14 @@ void LocalJobRunner::savepoint(const std::string& path, bool stop, Done done) {
 JobStatus LocalJobRunner::status_when_restored() const {
   JobStatus status;
   for (const GraphStep& step : job_.graph().steps()) {
-    status.steps.push_back({step.name, step.kind, plan_.parallelism_of[step.id], {}, INT64_MAX});
+    JobStatus::Step& said = status.steps.emplace_back();
+    said.name = step.name;
+    said.kind = step.kind;
+    said.parallelism = plan_.parallelism_of[step.id];
+    said.task = plan_.vertex_of[step.id];
+    said.watermark_ms = INT64_MAX;
     const StepManifest* base = restore_ ? restore_->manifest.find(step.name) : nullptr;
-    if (base != nullptr) status.steps.back().counters = base->counters;
+    if (base != nullptr) said.counters = base->counters;
   }
   return status;
 }
@@ -448,16 +468,16 @@ JobStatus LocalJobRunner::status() const {
     status.checkpoint_age = env_.clock->steady_now() - coordinator.last_completed_at();
     std::tie(status.failed_checkpoints, status.checkpoint_failure) =
         coordinator.failed_checkpoints();
-    for (const Task::StepView& view : deployment_->steps()) {
-      JobStatus::Step& step = status.steps[view.step->id];
-      for (const auto& [name, value] : view.counters()) step.counters[name] += value;
-      step.watermark_ms = std::min(step.watermark_ms, view.metrics->watermark_ms.load());
-      const std::int64_t lag = view.metrics->lag.load();
-      if (lag >= 0) step.lag = std::max<std::int64_t>(step.lag, 0) + lag;
-    }
+    add_parts(*deployment_, rates_, env_.clock->steady_now(), status);
   }
   status.restarts = restarts_;
   return status;
+}
+
+std::vector<SubtaskStatus> LocalJobRunner::subtasks() const {
+  const std::lock_guard lock(mutex_);
+  if (!deployment_) return {};
+  return subtasks_of(*deployment_, rates_, env_.clock->steady_now());
 }
 
 /// Gives `runner` the job as it was when it finished.

@@ -21,7 +21,8 @@ class Counter {
 
 struct StepMetrics {
   Counter records_in, records_out, late, dead_letters, duplicates, timers_fired;
-  Counter state_entries;
+  Counter state_entries;  ///< keys with state in memory, as of the newest snapshot
+  Counter state_bytes;    ///< of the files that hold the state, as of the newest snapshot written
   std::atomic<std::int64_t> watermark_ms{INT64_MIN};
   std::atomic<std::int64_t> lag{-1};  ///< records that a source has still to read; -1: not known
   std::atomic<bool> idle{false};  ///< a source that has nothing, which event time does not wait for

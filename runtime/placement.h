@@ -28,6 +28,8 @@ class RemoteTask {
 class Placement {
  public:
   virtual ~Placement() = default;
+  /// Which process of the attempt runs the subtasks of that number.
+  virtual std::uint32_t process_of(std::uint32_t subtask) const = 0;
   /// Whether that subtask runs in this process. The same answer each time.
   virtual bool here(std::uint32_t vertex, std::uint32_t subtask) const = 0;
   /// The end of channel `number` that a task here writes to, for subtask `subtask` of `vertex`,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 namespace weir {
 namespace {
@@ -86,6 +87,43 @@ JobTotals totals_of(const JobStatus& status) {
   return totals;
 }
 
+namespace {
+
+/// Of a run that took some time: how much of it each task was at work, the busiest first.
+std::optional<std::string> busy_line(const JobStatus& status) {
+  constexpr std::chrono::seconds kWorthIt{5};
+  struct Share {
+    std::string steps;
+    TaskTimes times;
+    std::uint32_t subtasks = 1;
+  };
+  std::map<std::uint32_t, Share> tasks;
+  for (const JobStatus::Step& step : status.steps) {
+    auto [place, first] = tasks.try_emplace(step.task);
+    place->second.steps += (first ? "" : "+") + step.name;
+    place->second.times = step.times;
+    place->second.subtasks = step.parallelism;
+  }
+  std::vector<std::pair<int, std::string>> shares;
+  for (const auto& [id, task] : tasks) {
+    std::chrono::nanoseconds all{0};
+    for (const auto spent : task.times.spent) all += spent;
+    if (all < kWorthIt * task.subtasks) return std::nullopt;
+    const auto busy = static_cast<double>(task.times.of(TaskActivity::busy).count());
+    shares.emplace_back(static_cast<int>(100 * busy / static_cast<double>(all.count()) + 0.5),
+                        task.steps);
+  }
+  std::stable_sort(shares.begin(), shares.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string line = "of their time the tasks were busy: ";
+  for (std::size_t i = 0; i < shares.size() && i < 5; ++i) {
+    line += (i == 0 ? "" : ", ") + shares[i].second + " " + std::to_string(shares[i].first) + " %";
+  }
+  return line + (shares.size() > 5 ? ", others less" : "");
+}
+
+}  // namespace
+
 std::vector<std::string> end_lines(const RunResult& result, const std::string& state_dir,
                                    const std::map<std::string, std::string>& config) {
   const JobTotals totals = totals_of(result.status);
@@ -116,6 +154,7 @@ std::vector<std::string> end_lines(const RunResult& result, const std::string& s
       lines.push_back("ended at once: " + counts + again);
       return lines;
   }
+  if (const auto line = busy_line(result.status)) lines.push_back(*line);
   if (totals.dead_letters == 0) return lines;
   lines.push_back(state_dir.empty() ? "the dead letters were not kept: the job ran without a state "
                                       "folder"

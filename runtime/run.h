@@ -17,6 +17,8 @@
 #include "weir/runtime/dead_letter.h"
 #include "weir/runtime/environment.h"
 #include "weir/runtime/job.h"
+#include "weir/runtime/plan.h"
+#include "weir/runtime/rates.h"
 
 namespace weir {
 
@@ -53,9 +55,14 @@ struct JobStatus {
   struct Step {
     std::string name, kind;
     std::uint32_t parallelism = 1;
+    std::uint32_t task = 0;  ///< vertex of the plan: steps of one task run as one
     std::map<std::string, std::uint64_t> counters;  ///< since the job first began
     std::int64_t watermark_ms = INT64_MIN;
     std::int64_t lag = -1;  ///< records that a source has still to read; -1: not known
+    std::uint64_t state_entries = 0, state_bytes = 0;  ///< as StepMetrics
+    /// Of all its subtasks together, since this attempt began. Steps of one task share theirs.
+    TaskTimes times;
+    StepRates rates;
   };
   CheckpointId last_checkpoint = 0;
   std::chrono::nanoseconds checkpoint_age{0};
@@ -63,6 +70,19 @@ struct JobStatus {
   std::string checkpoint_failure;        ///< why the last of those failed
   unsigned restarts = 0;
   std::vector<Step> steps;
+};
+
+/// How a step stands in one subtask. Counters are of this attempt.
+struct SubtaskStatus {
+  StepId step = 0;
+  std::uint32_t subtask = 0, process = 0;  ///< of the attempt; 0 outside of clusters
+  std::map<std::string, std::uint64_t> counters;
+  std::int64_t watermark_ms = INT64_MIN;
+  std::int64_t lag = -1;  ///< as of JobStatus::Step
+  bool idle = false;      ///< a source that has nothing, which event time does not wait for
+  std::uint64_t state_entries = 0, state_bytes = 0;
+  TaskTimes times;
+  StepRates rates;
 };
 
 struct RunResult {
@@ -94,6 +114,7 @@ class JobRunner {
 
   virtual const Job& job() const = 0;
   virtual const RunOptions& options() const = 0;
+  virtual const Plan& plan() const = 0;
   /// The checkpoint that `run` will start from, or null.
   virtual const Manifest* restored_from() const = 0;
 
@@ -116,6 +137,8 @@ class JobRunner {
   virtual void replay(std::vector<DeadLetter> letters, Done done) = 0;
   virtual void drop(std::vector<DeadLetter> letters, Done done) = 0;
   virtual JobStatus status() const = 0;
+  /// By step, then subtask; none while no attempt runs.
+  virtual std::vector<SubtaskStatus> subtasks() const = 0;
 };
 
 /// Calls `function` and checks the graph it built and the settings it was given. Errors:

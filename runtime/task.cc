@@ -111,6 +111,30 @@ Task::Step Task::step_once() {
   return result;
 }
 
+/// A look at the clock is what this costs, so it takes those that a step takes anyway behind its
+/// work: one for each element or batch of a source. Only slices of snapshots, timers and the like
+/// need one of their own.
+Task::Step Task::step(SteadyTime& mark) {
+  looked_ = worked_ = false;
+  times_.turn(TaskActivity::busy, mark);
+  const Step result = step();
+  if (result == Step::progress || worked_) mark = looked_ ? looked_at_ : look();
+  times_.turn(after(result), mark);
+  return result;
+}
+
+/// What the task is at until its next step, when this one has ended so.
+TaskActivity Task::after(Step step) const {
+  if (step == Step::progress) return TaskActivity::waiting;
+  return step == Step::blocked || (step == Step::idle && holding_) ? TaskActivity::backpressured
+                                                                   : TaskActivity::idle;
+}
+
+SteadyTime Task::look() {
+  looked_ = true;
+  return looked_at_ = env_.clock->steady_now();
+}
+
 std::optional<std::chrono::nanoseconds> Task::wants_step_in() {
   using std::chrono::milliseconds;
   if (advancing_ == nodes_.size() && holding_ && (!snapshot_ || slices_wait_)) {
@@ -131,7 +155,7 @@ std::optional<std::chrono::nanoseconds> Task::wants_step_in() {
 
 void Task::flush_outputs() {
   for (Partitioner* output : live_outputs_) output->flush();
-  last_flush_ = env_.clock->steady_now();
+  last_flush_ = look();
 }
 
 bool Task::drain_outputs() {
@@ -146,10 +170,14 @@ void Task::idle_work(SteadyTime now) {
     if (last_barrier_) break;  // whoever goes on from that checkpoint fires them, once
     if (const auto at = node->op->next_processing_time(); at && *at <= wall) {
       node->op->on_processing_time(wall);
+      worked_ = true;
+      looked_ = false;
     }
   }
   if (now - last_idle_work_ < std::chrono::milliseconds(10)) return;
   last_idle_work_ = now;
+  worked_ = true;
+  looked_ = false;
   for (auto& node : nodes_) {
     if (Status status = node->op->on_idle(); !status.ok()) {
       fail(status.error());
@@ -296,7 +324,7 @@ Task::Step Task::poll_source() {
   }
   if (failed_) return Step::done;
   if (*polled == SourceOperator::Poll::idle) return Step::idle;
-  const SteadyTime now = env_.clock->steady_now();
+  const SteadyTime now = look();
   if (now - last_flush_ >= setup_.batch_timeout) {
     flush_outputs();
     idle_work(now);
@@ -314,7 +342,7 @@ Task::Step Task::take_input() {
     turn_ = (turn_ + k + 1) % count;
     deliver(input, element);
     if (failed_) return Step::done;
-    const SteadyTime now = env_.clock->steady_now();
+    const SteadyTime now = look();
     if (now - last_flush_ >= setup_.batch_timeout) {
       flush_outputs();
       idle_work(now);
@@ -374,7 +402,7 @@ std::map<std::string, std::uint64_t> Task::StepView::counters() const {
 
 std::vector<Task::StepView> Task::steps() const {
   std::vector<StepView> views;
-  for (const auto& node : nodes_) views.push_back({node->step, &node->metrics});
+  for (const auto& node : nodes_) views.push_back({node->step, &node->metrics, &times_});
   return views;
 }
 

@@ -30,6 +30,7 @@
 #include "weir/runtime/partitioner.h"
 #include "weir/runtime/plan.h"
 #include "weir/runtime/run_list.h"
+#include "weir/runtime/task_clock.h"
 
 namespace weir {
 
@@ -119,6 +120,9 @@ class Task final : public TaskServices {
 
   // ---- stepping ---------------------------------------------------------------------------------
   Step step();
+  /// The same, and keeps account of the task's time. `mark` is when the stepping thread was last
+  /// known to be done with something else; it moves on if the step takes time.
+  Step step(SteadyTime& mark);
   /// When the task wants to be stepped again although nothing arrived.
   std::optional<std::chrono::nanoseconds> wants_step_in();
 
@@ -150,6 +154,8 @@ class Task final : public TaskServices {
   const TaskSetup& setup() const { return setup_; }
   bool has_source() const { return source_ != nullptr; }
   bool quiescent() const;
+  /// Where its time has gone so far. Thread-safe.
+  TaskTimes times() const { return times_.at(env_.clock->steady_now()); }
   /// The last completed checkpoint of which everything has been committed here. Thread-safe.
   CheckpointId settled() const { return settled_.load(); }
   /// After the worker has stopped: runs what I/O threads send back; true when none is under way.
@@ -157,6 +163,7 @@ class Task final : public TaskServices {
   struct StepView {
     const GraphStep* step;
     const StepMetrics* metrics;
+    const TaskClock* clock;  ///< of the task: all its steps share it
     /// All counters by name, of this attempt.
     std::map<std::string, std::uint64_t> counters() const;
   };
@@ -175,6 +182,8 @@ class Task final : public TaskServices {
   Step fail(Error error);
   Status run_mailbox(bool& progressed);
   Step step_once();
+  TaskActivity after(Step step) const;
+  SteadyTime look();
   bool advance();
   void advance_again();
   void merge_watermark();
@@ -241,6 +250,10 @@ class Task final : public TaskServices {
   std::size_t barriers_in_ = 0;  // channels blocked by the barrier being aligned
   CheckpointId aligning_ = 0;
   SteadyTime last_flush_{}, last_idle_work_{};
+  TaskClock times_;
+  SteadyTime looked_at_{};  // the last look at the clock
+  bool looked_ = false;     // at the end of this step's work
+  bool worked_ = false;     // also where the step found nothing to take
 
   std::shared_ptr<SnapshotJob> snapshot_;  // the one whose rows are still in tables
   bool piece_out_ = false;                 // an I/O thread writes a piece of it

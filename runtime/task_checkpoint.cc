@@ -80,7 +80,7 @@ void Task::begin_checkpoint(CheckpointId id, bool last) {
     part.result.manifest.groups =
         node.op->has_keyed_state() ? node.context.keys.groups : KeyGroupRange{};
     part.result.manifest.watermark_ms = to_millis(node.context.watermark);
-    part.result.counters = StepView{node.step, &node.metrics}.counters();
+    part.result.counters = StepView{node.step, &node.metrics, &times_}.counters();
   }
   last_barrier_ = last;  // not any more, when the last one was called off
   checkpoint_wanted_ = false;

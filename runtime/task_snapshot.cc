@@ -179,6 +179,10 @@ Status Task::snapshot_written(SnapshotJob& job) {
       node.items_file = part.result.manifest.items[0].file;
     }
     part.result.manifest.state = node.runs.runs();
+    std::uint64_t state_bytes = 0;
+    for (const RunInfo& run : part.result.manifest.state) state_bytes += run.size_bytes;
+    for (const RunInfo& run : part.result.manifest.items) state_bytes += run.size_bytes;
+    if (ok) node.metrics.state_bytes.set(state_bytes);
     for (std::string& file : node.runs.take_obsolete()) obsolete_files_.push_back(std::move(file));
     parts.push_back(std::move(part.result));
   }

@@ -58,6 +58,7 @@ class Worker::Thread final : public Waker {
       steps += (steps.empty() ? "" : ", ") + view.step->name;
     }
     tasks_.push_back({task, std::move(steps)});
+    clock_ = task->env().clock;
     task->set_waker(this);
   }
   void start() {
@@ -86,8 +87,10 @@ class Worker::Thread final : public Waker {
   void run() {
     const SignalStack signal_stack;
     int quiet_rounds = 0;
+    look();
     while (!stopping_.load(std::memory_order_relaxed)) {
       const bool moved = driven_ != nullptr && driven_->poll();
+      if (moved) look();  // no task was at work meanwhile
       if (step_all() || moved) {
         quiet_rounds = 0;
         continue;
@@ -100,13 +103,16 @@ class Worker::Thread final : public Waker {
       quiet_rounds = 0;
     }
   }
+  void look() {
+    if (clock_ != nullptr) mark_ = clock_->steady_now();
+  }
   /// Steps each task; true when one made progress.
   bool step_all() {
     bool progress = false;
     for (auto& [task, steps] : tasks_) {
       if (task == nullptr) continue;
       current_steps = steps.c_str();
-      const Task::Step result = task->step();
+      const Task::Step result = task->step(mark_);
       progress |= result == Task::Step::progress;
       if (result == Task::Step::done) task = nullptr;
     }
@@ -128,6 +134,7 @@ class Worker::Thread final : public Waker {
     store_load_fence();
     if (!step_all() && !stopping_.load()) doze(pause);
     sleeping_.store(false, std::memory_order_relaxed);
+    look();
   }
 
   void doze(std::chrono::nanoseconds limit) {
@@ -142,6 +149,8 @@ class Worker::Thread final : public Waker {
   };
   Driven* const driven_;  // or null
   std::vector<Share> tasks_;
+  Clock* clock_ = nullptr;  // of the tasks
+  SteadyTime mark_{};       // up to which their time has been accounted for
   std::thread thread_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> sleeping_{false};

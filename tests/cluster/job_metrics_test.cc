@@ -30,7 +30,8 @@ std::string text_of(const std::vector<JobSample>& jobs, EventTime wall = from_mi
 
 const char* const kStatus = R"({"parallelism":2,"checkpoint":7,"checkpoint_age_ms":1500,
   "failed_checkpoints":1,"steps":[
-  {"name":"read \"it\"","kind":"source","parallelism":2,"lag":12,
+  {"name":"read \"it\"","kind":"source","parallelism":2,"lag":12,"state_bytes":4096,
+   "times_ns":{"busy":2500000000,"waiting":0,"backpressured":1000000,"idle":7},
    "watermark":"1970-01-01T00:01:30Z",
    "counters":{"records_in":10,"records_out":9,"late":1,"dead_letters":2,"duplicates":3}},
   {"name":"b","kind":"map","watermark":null,"counters":{"records_in":4}}]})";
@@ -46,6 +47,9 @@ TEST(JobMetrics, SayWhatMastersAnswered) {
   EXPECT_THAT(text, HasSubstr("weir_step_dead_letters_total" + step + "2\n"));
   EXPECT_THAT(text, HasSubstr("weir_step_watermark_lag_seconds" + step + "10\n"));
   EXPECT_THAT(text, HasSubstr("weir_step_source_lag_records" + step + "12\n"));
+  EXPECT_THAT(text, HasSubstr("weir_step_state_bytes" + step + "4096\n"));
+  EXPECT_THAT(text, HasSubstr("weir_step_busy_seconds_total" + step + "2.5\n"));
+  EXPECT_THAT(text, HasSubstr("weir_step_backpressured_seconds_total" + step + "0.001\n"));
   EXPECT_THAT(text, Not(HasSubstr("weir_step_watermark_lag_seconds" + job + ",step=\"b\"")));
 }
 

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "weir/runtime/simulation.h"
 #include "weir/testing.h"
 
@@ -17,6 +19,9 @@ struct Row {
   std::int64_t n = 0;
 };
 WEIR_DESCRIBE(Row, key, n);
+
+/// What the function of the step does besides.
+std::function<void()> at_work;
 
 /// Writes down what the task tells.
 class Listener final : public TaskListener {
@@ -55,6 +60,7 @@ class TaskTest : public ::testing::Test {
             "sum",
             [](std::int64_t& sum, const Row& row, auto& ctx) {
               sum += row.n;
+              if (at_work) at_work();
               ctx.emit(Row{row.key, sum});
               ctx.set_timer(ctx.time() + Duration(100));
             },
@@ -84,7 +90,10 @@ class TaskTest : public ::testing::Test {
     EXPECT_TRUE(task_->open(false).ok());
   }
   // Work that was never run must not look as if it were still to come back.
-  ~TaskTest() override { io_.drop(); }
+  ~TaskTest() override {
+    io_.drop();
+    at_work = nullptr;
+  }
 
   void push(int input, const std::vector<Row>& rows, std::int64_t watermark, bool active = true) {
     ChannelElement element;
@@ -409,6 +418,12 @@ TEST_F(TaskTest, ADiskThatTakesNothingHoldsInputBack) {
   }
   taken();
   EXPECT_LE(batches_in(500ms), 3u);
+  SteadyTime mark = clock_.steady_now();
+  for (int i = 0; i < 4; ++i) task_->step(mark);
+  const auto held_back = [this] { return task_->times().of(TaskActivity::backpressured); };
+  const auto before = held_back();
+  clock_.advance(3ms);
+  EXPECT_EQ(held_back(), before + 3ms);
   full = false;
   for (int i = 0; i < 400; ++i) {
     clock_.advance(250ms);
@@ -454,6 +469,44 @@ TEST_F(TaskTest, TakesNothingWhileItsOutputWaits) {
   EXPECT_EQ(task_->step(), Task::Step::blocked);
   run();
   EXPECT_EQ(taken().size(), 2000u);
+}
+
+TEST_F(TaskTest, KnowsWhereItsTimeGoes) {
+  at_work = [this] { clock_.advance(1ms); };
+  SteadyTime mark = clock_.steady_now();
+  const SteadyTime begin = mark;
+  const auto spent = [&](TaskActivity activity) { return task_->times().of(activity); };
+  EXPECT_EQ(task_->step(mark), Task::Step::idle);
+  clock_.advance(7ms);
+  EXPECT_EQ(spent(TaskActivity::idle), 7ms);
+
+  mark = clock_.steady_now();  // as a thread does that has slept
+  push(0, {{"a", 1}, {"b", 2}}, 0);
+  EXPECT_EQ(task_->step(mark), Task::Step::progress);
+  EXPECT_EQ(mark - begin, 9ms) << "whoever is stepped next need not look again";
+  EXPECT_EQ(spent(TaskActivity::busy), 2ms);
+  clock_.advance(5ms);  // its thread does something else
+  mark = clock_.steady_now();
+  push(0, {{"a", 1}}, 0);
+  EXPECT_EQ(task_->step(mark), Task::Step::progress);
+  EXPECT_EQ(spent(TaskActivity::waiting), 5ms);
+  EXPECT_EQ(spent(TaskActivity::busy), 3ms);
+
+  for (int i = 0; i < 20; ++i) {
+    push(0, std::vector<Row>(100, Row{"a", i}), 0);
+    push(1, {}, 0);
+  }
+  int steps = 0;
+  while (task_->step(mark) != Task::Step::blocked && ++steps < 1000) {
+  }
+  ASSERT_LT(steps, 1000);
+  const auto busy = spent(TaskActivity::busy);
+  clock_.advance(40ms);
+  EXPECT_EQ(spent(TaskActivity::backpressured), 40ms);
+  EXPECT_EQ(spent(TaskActivity::busy), busy);
+  std::chrono::nanoseconds all{0};
+  for (const auto each : task_->times().spent) all += each;
+  EXPECT_EQ(all, clock_.steady_now() - begin);
 }
 
 }  // namespace
