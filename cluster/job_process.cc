@@ -151,6 +151,14 @@ CheckpointId JobProcess::newest_of(const JobRunner& runner) const {
   return newest > before_ ? newest : 0;
 }
 
+/// Where the last attempt failed, if in a task.
+std::optional<FailedTask> failed_task_of(const JobRunner& runner) {
+  const std::vector<AttemptFailure> failures = runner.failures();
+  if (failures.empty() || !failures.front().subtask) return std::nullopt;
+  const AttemptFailure& last = failures.front();
+  return FailedTask{last.task, *last.subtask, last.process.value_or(0)};
+}
+
 void JobProcess::run_master(const std::vector<Address>& all) {
   loaded_.options.max_restarts = 0;
   AttemptPart part;
@@ -173,7 +181,7 @@ void JobProcess::run_master(const std::vector<Address>& all) {
   });
   if (!result.ok()) {
     requests->ended("failed", 0);
-    line_.die(options_.id, result.error(), newest_of(*runner));
+    line_.die(options_.id, result.error(), newest_of(*runner), failed_task_of(*runner));
   }
   links_->end();
   const JobState outcome = state_of(result->outcome);

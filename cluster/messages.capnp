@@ -44,6 +44,12 @@ struct JobSpec {
   from @7 :Text;
 }
 
+struct FailedTask {
+  steps @0 :Text;
+  subtask @1 :UInt32;
+  process @2 :UInt32;
+}
+
 struct ProcessReport {
   id @0 :ProcessId;
   phase @1 :UInt8;
@@ -51,6 +57,7 @@ struct ProcessReport {
   outcome @3 :Text;
   checkpoint @4 :UInt64;
   failure @5 :Failure;  # null: none
+  failedTask @6 :FailedTask;  # null: none, or not known
 }
 
 struct Register {

@@ -89,6 +89,11 @@ void write(wire::ProcessReport::Builder to, const ProcessReport& report) {
   to.setOutcome(enumerator_name(report.outcome));
   to.setCheckpoint(report.checkpoint);
   if (report.failure) write(to.initFailure(), *report.failure);
+  if (!report.failed_task) return;
+  auto task = to.initFailedTask();
+  task.setSteps(text(report.failed_task->steps));
+  task.setSubtask(report.failed_task->subtask);
+  task.setProcess(report.failed_task->process);
 }
 void read(wire::ProcessReport::Reader from, ProcessReport& report) {
   read(from.getId(), report.id);
@@ -97,6 +102,9 @@ void read(wire::ProcessReport::Reader from, ProcessReport& report) {
   report.outcome = job_state(text(from.getOutcome()));
   report.checkpoint = from.getCheckpoint();
   if (from.hasFailure()) report.failure = read(from.getFailure());
+  if (!from.hasFailedTask()) return;
+  const auto task = from.getFailedTask();
+  report.failed_task = {text(task.getSteps()), task.getSubtask(), task.getProcess()};
 }
 
 /// Writes `items` to a list of as many.

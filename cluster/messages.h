@@ -46,6 +46,13 @@ enum class ProcessPhase : std::uint8_t {
   ended,      ///< it is gone, or about to be
 };
 
+/// The task whose failure ended an attempt.
+struct FailedTask {
+  std::string steps;  ///< with commas between
+  std::uint32_t subtask = 0;
+  std::uint32_t process = 0;  ///< in which it ran
+};
+
 /// What a worker says of a process, once after each change and all anew to each new leader.
 struct ProcessReport {
   ProcessId id;
@@ -55,6 +62,7 @@ struct ProcessReport {
   JobState outcome = JobState::running;
   std::uint64_t checkpoint = 0;  ///< of a master: the last one that its attempt completed, or 0
   std::optional<Error> failure;  ///< of `ended`: why, if not by the coordinator's word
+  std::optional<FailedTask> failed_task = {};  ///< of a master, where it was that of a task
 };
 
 // ---- worker -> coordinator

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,9 +60,13 @@ struct Failure {
   bool retryable = false;
   std::uint64_t attempt = 0;
   std::string worker;  ///< on which it happened, if on one
-  EventTime at{};      ///< wall time
+  /// In which process of the attempt, and in which task: its steps, and the subtask; if known.
+  std::optional<std::uint32_t> process = {};
+  std::string task = {};
+  std::optional<std::uint32_t> subtask = {};
+  EventTime at{};  ///< wall time
 };
-WEIR_DESCRIBE(Failure, code, message, retryable, attempt, worker, at);
+WEIR_DESCRIBE(Failure, code, message, retryable, attempt, worker, process, task, subtask, at);
 
 /// One process of an attempt.
 struct ProcessPlace {

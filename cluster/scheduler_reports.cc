@@ -12,12 +12,21 @@ namespace {
 constexpr std::chrono::seconds kQuietEnd{5};
 
 /// Why a process ended, of which a failure is all that can be said.
-Failure failure_of(const ProcessReport& report, const std::string& worker) {
+Failure failure_of(const ProcessReport& report, const JobRecord& record,
+                   const std::string& worker) {
   if (report.failure) {
     Failure failure = to_failure(*report.failure, worker);
     // What cannot be reached at a job's first start is likely a mistake, later it is likely away.
     const bool later = report.id.attempt > 1 && report.failure->code == ErrorCode::io;
     failure.retryable = failure.retryable || later;
+    failure.process = report.id.process;
+    if (!report.failed_task) return failure;
+    failure.task = report.failed_task->steps;
+    failure.subtask = report.failed_task->subtask;
+    failure.process = report.failed_task->process;
+    if (*failure.process < record.processes.size()) {
+      failure.worker = record.processes[*failure.process].worker;
+    }
     return failure;
   }
   const bool for_good = report.outcome == JobState::failed;
@@ -97,7 +106,7 @@ void Scheduler::take_end(Turn& turn, JobRecord& record, const std::string& worke
                          const ProcessReport& report) {
   if (take_word(turn, record, report)) return;
   if (report.id.process == 0 || report.failure) {
-    return fail(turn, record, failure_of(report, worker), false);
+    return fail(turn, record, failure_of(report, record, worker), false);
   }
   Run& run = runs_.at(record.id);
   run.processes[report.id.process].phase = ProcessPhase::ended;
@@ -119,7 +128,7 @@ void Scheduler::take_late(Turn& turn, JobRecord& record, const std::string& work
     return;
   }
   if (!known || (!report.failure && report.id.process != 0)) return;
-  Failure failure = failure_of(report, worker);
+  Failure failure = failure_of(report, record, worker);
   failure.retryable = failure.retryable || (between && fits_elsewhere(record, failure));
   const int telling = failure_rank(failure);
   if (telling <= run.telling) return;

@@ -72,6 +72,9 @@ struct FromTask {
       checkpoint @2 :UInt64;
       parts @3 :List(StepPart);
       obsoleteFiles @4 :List(Text);
+      alignmentNs @13 :Int64;
+      pauseNs @14 :Int64;
+      writeNs @15 :Int64;
     }
     declined :group {
       declinedCheckpoint @5 :UInt64;
@@ -84,6 +87,10 @@ struct FromTask {
     letterDone :group {
       id @11 :Text;
       failure @12 :Messages.Failure;  # null: done
+    }
+    committed :group {
+      committedCheckpoint @16 :UInt64;
+      tookNs @17 :Int64;
     }
   }
 }

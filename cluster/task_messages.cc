@@ -162,7 +162,7 @@ class RemoteListener final : public TaskListener {
     tell(task, [](wire::FromTask::Builder from) { from.setRestored(); });
   }
   void checkpoint_done(TaskId task, CheckpointId id, std::vector<StepPart> parts,
-                       std::vector<std::string> obsolete_files) override {
+                       std::vector<std::string> obsolete_files, TaskPhases phases) override {
     tell(task, [&](wire::FromTask::Builder from) {
       auto done = from.initDone();
       done.setCheckpoint(id);
@@ -170,6 +170,16 @@ class RemoteListener final : public TaskListener {
       for (unsigned i = 0; i < parts.size(); ++i) write(out[i], parts[i]);
       auto files = done.initObsoleteFiles(size_of(obsolete_files));
       for (unsigned i = 0; i < obsolete_files.size(); ++i) files.set(i, text(obsolete_files[i]));
+      done.setAlignmentNs(phases.alignment.count());
+      done.setPauseNs(phases.pause.count());
+      done.setWriteNs(phases.write.count());
+    });
+  }
+  void checkpoint_committed(TaskId task, CheckpointId id, std::chrono::nanoseconds took) override {
+    tell(task, [&](wire::FromTask::Builder from) {
+      auto committed = from.initCommitted();
+      committed.setCommittedCheckpoint(id);
+      committed.setTookNs(took.count());
     });
   }
   void checkpoint_declined(TaskId task, CheckpointId id, Error why) override {

@@ -100,9 +100,16 @@ Status from_task(wire::FromTask::Reader from, TaskListener& coordinator) {
       for (const auto part : done.getParts()) parts.push_back(read_part(part));
       std::vector<std::string> files;
       for (const auto file : done.getObsoleteFiles()) files.push_back(text(file));
-      coordinator.checkpoint_done(task, done.getCheckpoint(), std::move(parts), std::move(files));
+      using std::chrono::nanoseconds;
+      coordinator.checkpoint_done(task, done.getCheckpoint(), std::move(parts), std::move(files),
+                                  {nanoseconds(done.getAlignmentNs()),
+                                   nanoseconds(done.getPauseNs()), nanoseconds(done.getWriteNs())});
       return {};
     }
+    case wire::FromTask::COMMITTED:
+      coordinator.checkpoint_committed(task, from.getCommitted().getCommittedCheckpoint(),
+                                       std::chrono::nanoseconds(from.getCommitted().getTookNs()));
+      return {};
     case wire::FromTask::DECLINED:
       coordinator.checkpoint_declined(task, from.getDeclined().getDeclinedCheckpoint(),
                                       read_error(from.getDeclined().getWhy()));

@@ -126,12 +126,14 @@ void WorkerLine::stop_serving() {
   changed_.wait(lock, [this] { return answering_ == 0; });
 }
 
-void WorkerLine::die(const ProcessId& id, const Error& why, std::uint64_t checkpoint) {
+void WorkerLine::die(const ProcessId& id, const Error& why, std::uint64_t checkpoint,
+                     std::optional<FailedTask> task) {
   log_error("job process " + to_string(id), why.message);
   ProcessReport last;
   last.id = id;
   last.phase = ProcessPhase::ended;
   last.failure = why;
+  last.failed_task = std::move(task);
   last.checkpoint = checkpoint;
   // By an older attempt that did not know better; the next one fences that.
   if (why.code == ErrorCode::fenced) last.failure->retryable = true;

@@ -42,7 +42,8 @@ class WorkerLine {
   void stop_serving();
   /// The job is lost: says why, and which checkpoint of this attempt is the newest (0: none), and
   /// ends the process.
-  [[noreturn]] void die(const ProcessId& id, const Error& why, std::uint64_t checkpoint);
+  [[noreturn]] void die(const ProcessId& id, const Error& why, std::uint64_t checkpoint,
+                        std::optional<FailedTask> task = {});
   /// Says the last word of this process and ends it.
   [[noreturn]] void leave(const ProcessReport& last);
   /// Nothing is left to do but to be ended by the worker.

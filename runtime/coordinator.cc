@@ -365,6 +365,7 @@ void Coordinator::task_drained(TaskId task) {
 void Coordinator::task_failed(TaskId task, Error why) {
   post([this, task, why = std::move(why)] {
     std::string steps;
+    if (state_ != State::failed) failed_task_ = task;
     for (const TaskEntry& entry : tasks_) {
       if (entry.id != task) continue;
       for (const StepId step : plan_.vertices[entry.vertex].steps) {

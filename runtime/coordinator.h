@@ -20,6 +20,7 @@
 
 #include "weir/checkpoint/protocol.h"
 #include "weir/checkpoint/store.h"
+#include "weir/runtime/checkpoint_history.h"
 #include "weir/runtime/environment.h"
 #include "weir/runtime/plan.h"
 #include "weir/runtime/task.h"
@@ -114,6 +115,11 @@ class Coordinator final : public TaskListener {
     return failed_checkpoints_;
   }
 
+  /// How its checkpoints went. Thread-safe.
+  const CheckpointHistory& history() const { return history_; }
+  /// The task whose failure `failure` is, if it is one's.
+  const std::optional<TaskId>& failed_task() const { return failed_task_; }
+
   // ---- requests, from any thread
   // ------------------------------------------------------------------
   using Done = std::function<void(Result<Manifest>)>;
@@ -130,7 +136,10 @@ class Coordinator final : public TaskListener {
   // -------------------------------------------------------------------------------
   void task_restored(TaskId task) override;
   void checkpoint_done(TaskId task, CheckpointId id, std::vector<StepPart> parts,
-                       std::vector<std::string> obsolete_files) override;
+                       std::vector<std::string> obsolete_files, TaskPhases phases) override;
+  void checkpoint_committed(TaskId, CheckpointId id, std::chrono::nanoseconds took) override {
+    history_.committed(id, took);
+  }
   void checkpoint_declined(TaskId task, CheckpointId id, Error why) override;
   void checkpoint_wanted(TaskId task) override;
   void task_drained(TaskId task) override;
@@ -148,7 +157,7 @@ class Coordinator final : public TaskListener {
   void poll_checkpoints(SteadyTime now);
   std::string what_is_late() const;
   void trigger(CheckpointProtocol::Trigger trigger);
-  void on_ack(TaskId task, CheckpointId id, std::vector<StepPart> parts);
+  void on_ack(TaskId task, CheckpointId id, std::vector<StepPart> parts, const TaskPhases& phases);
   void assemble_and_write();
   void completed(const std::shared_ptr<Manifest>& manifest, Status status);
   void checkpoint_failed(CheckpointProtocol::FailOutcome outcome, const Error& why);
@@ -221,6 +230,8 @@ class Coordinator final : public TaskListener {
 
   State state_ = State::running;
   Error failure_;
+  std::optional<TaskId> failed_task_;
+  CheckpointHistory history_;
   CheckpointId first_checkpoint_ = 1;
   std::atomic<CheckpointId> last_completed_{0};
   std::atomic<SteadyTime::rep> completed_at_{0};

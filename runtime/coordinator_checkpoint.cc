@@ -27,6 +27,22 @@ std::string with_what_follows(std::string text, CheckpointKind kind) {
                      : " The job goes on and will try again.");
 }
 
+/// Of all files that it names.
+std::uint64_t size_of(const Manifest& manifest) {
+  std::uint64_t bytes = 0;
+  const auto add = [&bytes](const std::vector<RunInfo>& runs) {
+    for (const RunInfo& run : runs) bytes += run.size_bytes;
+  };
+  for (const StepManifest& step : manifest.steps) {
+    for (const SubtaskManifest& subtask : step.subtasks) {
+      add(subtask.state);
+      add(subtask.items);
+    }
+  }
+  add(manifest.dead_letters);
+  return bytes;
+}
+
 }  // namespace
 
 void Coordinator::request_checkpoint(CheckpointKind kind, Done done) {
@@ -74,6 +90,8 @@ std::string Coordinator::what_is_late() const {
 
 void Coordinator::trigger(CheckpointProtocol::Trigger next) {
   current_ = next;
+  history_.begin(next.id, next.kind, static_cast<std::uint32_t>(tasks_.size()),
+                 env_.clock->wall_now(), env_.clock->steady_now());
   parts_.clear();
   auto wanted = std::stable_partition(waiting_.begin(), waiting_.end(),
                                       [&](const auto& w) { return !serves(next.kind, w.first); });
@@ -86,21 +104,27 @@ void Coordinator::trigger(CheckpointProtocol::Trigger next) {
 }
 
 void Coordinator::checkpoint_done(TaskId task, CheckpointId id, std::vector<StepPart> parts,
-                                  std::vector<std::string> obsolete_files) {
-  post([this, task, id, parts = std::move(parts), obsolete = std::move(obsolete_files)]() mutable {
+                                  std::vector<std::string> obsolete_files, TaskPhases phases) {
+  post([this, task, id, parts = std::move(parts), obsolete = std::move(obsolete_files),
+        phases]() mutable {
     obsolete_files_.insert(obsolete.begin(), obsolete.end());
-    on_ack(task, id, std::move(parts));
+    on_ack(task, id, std::move(parts), phases);
   });
 }
 
-void Coordinator::on_ack(TaskId task, CheckpointId id, std::vector<StepPart> parts) {
+void Coordinator::on_ack(TaskId task, CheckpointId id, std::vector<StepPart> parts,
+                         const TaskPhases& phases) {
   // Letters have left their task, so they are kept even when this checkpoint has been given up.
   for (StepPart& part : parts) {
     for (RunInfo& run : part.dead_letters) letters_.push_back(std::move(run));
   }
   if (state_ != State::running || id != current_.id) return;
   parts_[task] = std::move(parts);
-  switch (protocol_->acknowledge(task, identity_.attempt, id)) {
+  const auto outcome = protocol_->acknowledge(task, identity_.attempt, id);
+  if (outcome != CheckpointProtocol::AckOutcome::ignored) {
+    history_.acknowledged(phases, env_.clock->steady_now());
+  }
+  switch (outcome) {
     case CheckpointProtocol::AckOutcome::complete:
       assemble_and_write();
       return;
@@ -172,6 +196,7 @@ void Coordinator::completed(const std::shared_ptr<Manifest>& manifest, Status st
   if (!status.ok()) {
     const ErrorCode code = status.error().code;
     if (code == ErrorCode::fsync_failed || code == ErrorCode::fenced) {
+      history_.failed(status.error().message, now);
       fail(status.error());
       return;
     }
@@ -179,6 +204,7 @@ void Coordinator::completed(const std::shared_ptr<Manifest>& manifest, Status st
     return;
   }
   protocol_->manifest_written(manifest->id, now);
+  history_.completed(manifest->id, size_of(*manifest), now);
   note_failures("");
   last_completed_ = manifest->id;
   completed_at_ = now.time_since_epoch().count();
@@ -211,6 +237,7 @@ void Coordinator::checkpoint_wanted(TaskId) {
 void Coordinator::checkpoint_failed(CheckpointProtocol::FailOutcome outcome, const Error& why) {
   if (outcome == CheckpointProtocol::FailOutcome::ignored) return;
   note_failures(why.message);
+  history_.failed(why.message, env_.clock->steady_now());
   const std::string text =
       "checkpoint " + std::to_string(current_.id) + " was given up: " + why.message;
   if (outcome == CheckpointProtocol::FailOutcome::storage_hangs) {

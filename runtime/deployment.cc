@@ -134,7 +134,8 @@ void Deployment::add_tasks() {
       }
       const Placement* placement = options_.placement;
       const std::uint32_t process = placement == nullptr ? 0 : placement->process_of(subtask);
-      for (const Task::StepView& view : entry.steps) parts_.push_back({view, subtask, process});
+      for (const Task::StepView& view : entry.steps)
+        parts_.push_back({view, next, subtask, process});
       coordinator_->add_task(std::move(entry));
     }
   }

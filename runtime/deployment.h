@@ -42,6 +42,7 @@ class Deployment {
   /// A step in a subtask, with live counters.
   struct Part {
     Task::StepView view;
+    TaskId task = 0;
     std::uint32_t subtask = 0;
     std::uint32_t process = 0;  ///< of the attempt
   };

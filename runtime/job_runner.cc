@@ -96,6 +96,11 @@ class LocalJobRunner final : public JobRunner {
   }
   JobStatus status() const override;
   std::vector<SubtaskStatus> subtasks() const override;
+  std::vector<CheckpointRecord> checkpoints() const override;
+  std::vector<AttemptFailure> failures() const override {
+    const std::lock_guard lock(mutex_);
+    return failures_;
+  }
 
  private:
   Status begin_attempt();
@@ -105,6 +110,7 @@ class LocalJobRunner final : public JobRunner {
   JobStatus status_when_restored() const;
   Coordinator::State drive();
   void measure_rates();
+  void note_failure(const Error& why);
   void wait_for_commits();
   void wait_quiescent();
   Status find_restore_point(const std::string& from);
@@ -141,7 +147,8 @@ class LocalJobRunner final : public JobRunner {
   mutable std::mutex mutex_;  // guards deployment_ and worker_ against requests from other threads
   std::unique_ptr<Deployment> deployment_;
   std::unique_ptr<Worker> worker_;
-  RateMeter rates_;  // of the parts of deployment_; likewise
+  RateMeter rates_;                       // of the parts of deployment_; likewise
+  std::vector<AttemptFailure> failures_;  // likewise
   std::atomic<bool> cancelled_{false};
   std::condition_variable cancel_;  // ends a pause
   std::atomic<unsigned> restarts_{0};
@@ -316,6 +323,20 @@ void LocalJobRunner::measure_rates() {
   rates_.add(now, std::move(samples));
 }
 
+void LocalJobRunner::note_failure(const Error& why) {
+  constexpr std::size_t kKept = 10;
+  AttemptFailure failure;
+  failure.at = env_.clock->wall_now();
+  failure.attempt = identity_.attempt;
+  failure.why = why;
+  if (deployment_ && deployment_->coordinator().failed_task()) {
+    add_place(*deployment_->coordinator().failed_task(), *deployment_, failure);
+  }
+  const std::lock_guard lock(mutex_);
+  failures_.insert(failures_.begin(), std::move(failure));
+  if (failures_.size() > kKept) failures_.pop_back();
+}
+
 /// Waits, but no longer than until the job is cancelled.
 void LocalJobRunner::pause(std::chrono::milliseconds time) {
   std::unique_lock lock(mutex_);
@@ -377,7 +398,10 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
       if (state != Coordinator::State::failed && !cancelled_) wait_for_commits();
       state = deployment_->coordinator().state();
       const CheckpointId reached = deployment_->coordinator().last_completed();
-      if (state == Coordinator::State::failed) failure = deployment_->coordinator().failure();
+      if (state == Coordinator::State::failed) {
+        failure = deployment_->coordinator().failure();
+        note_failure(failure);
+      }
       // The process ends with the attempt: what its I/O threads still do need not be waited for,
       // and may hang.
       if (state == Coordinator::State::failed && part_ != nullptr) {
@@ -401,6 +425,7 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
       last_progress = reached;
     } else {
       failure = begun.error();
+      note_failure(failure);
     }
     if (!failure.retryable || ++failures > options_.max_restarts) return failure;
     ++restarts_;
@@ -465,6 +490,7 @@ JobStatus LocalJobRunner::status() const {
     status = status_when_restored();
     Coordinator& coordinator = deployment_->coordinator();
     status.last_checkpoint = coordinator.last_completed();
+    status.checkpoints = coordinator.history().totals();
     status.checkpoint_age = env_.clock->steady_now() - coordinator.last_completed_at();
     std::tie(status.failed_checkpoints, status.checkpoint_failure) =
         coordinator.failed_checkpoints();
@@ -472,6 +498,12 @@ JobStatus LocalJobRunner::status() const {
   }
   status.restarts = restarts_;
   return status;
+}
+
+std::vector<CheckpointRecord> LocalJobRunner::checkpoints() const {
+  const std::lock_guard lock(mutex_);
+  if (!deployment_) return {};
+  return deployment_->coordinator().history().newest(env_.clock->steady_now());
 }
 
 std::vector<SubtaskStatus> LocalJobRunner::subtasks() const {

@@ -34,16 +34,26 @@ void add_parts(const Deployment& deployment, const RateMeter& rates, SteadyTime 
   for (std::size_t i = 0; i < parts_of.size(); ++i) status.steps[i].rates = rates.of(parts_of[i]);
 }
 
+void add_place(TaskId id, const Deployment& deployment, AttemptFailure& failure) {
+  for (const Deployment::Part& part : deployment.parts()) {
+    if (part.task != id) continue;
+    failure.task += (failure.task.empty() ? "" : ", ") + part.view.step->name;
+    failure.subtask = part.subtask;
+    failure.process = part.process;
+  }
+}
+
 std::vector<SubtaskStatus> subtasks_of(const Deployment& deployment, const RateMeter& rates,
                                        SteadyTime now) {
   std::vector<SubtaskStatus> subtasks;
   for (std::size_t i = 0; i < deployment.parts().size(); ++i) {
-    const auto& [view, subtask, process] = deployment.parts()[i];
+    const Deployment::Part& part = deployment.parts()[i];
+    const Task::StepView& view = part.view;
     const StepMetrics& metrics = *view.metrics;
     SubtaskStatus one;
     one.step = view.step->id;
-    one.subtask = subtask;
-    one.process = process;
+    one.subtask = part.subtask;
+    one.process = part.process;
     one.counters = view.counters();
     one.watermark_ms = metrics.watermark_ms.load();
     one.lag = metrics.lag.load();

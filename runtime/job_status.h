@@ -19,4 +19,7 @@ void add_parts(const Deployment& deployment, const RateMeter& rates, SteadyTime 
 std::vector<SubtaskStatus> subtasks_of(const Deployment& deployment, const RateMeter& rates,
                                        SteadyTime now);
 
+/// Says where task `id` is.
+void add_place(TaskId id, const Deployment& deployment, AttemptFailure& failure);
+
 }  // namespace weir

@@ -41,7 +41,9 @@ Status for_each_letter(Storage& storage, const std::string& runs_folder, const M
                        const LetterFilter& filter, const std::function<bool(DeadLetter&&)>& visit) {
   if (manifest.dead_letters.empty()) return {};
   WEIR_ASSIGN(const auto rows, open_letters(storage, runs_folder, manifest));
-  WEIR_TRY(rows->seek(""));
+  const std::string from = filter.after.empty() ? "" : letter_row_key(filter.after);
+  WEIR_TRY(rows->seek(from));
+  if (!from.empty() && rows->valid() && rows->key() == from) WEIR_TRY(rows->next());
   while (rows->valid()) {
     WEIR_ASSIGN(DeadLetter letter, decode_dead_letter(rows->value()));
     if (filter.matches(letter) && !visit(std::move(letter))) return {};

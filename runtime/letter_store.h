@@ -18,6 +18,7 @@ namespace weir {
 struct LetterFilter {
   std::string step;
   std::optional<DeadLetterReason> reason;
+  std::string after = {};  ///< the id of a letter, which need not be there: those that came later
   bool matches(const DeadLetter& letter) const;
 };
 

@@ -182,6 +182,8 @@ class Operator {
   virtual std::chrono::milliseconds hold_back() const { return {}; }
   /// A checkpoint is complete, and with it all before. May skip ids, may never come.
   virtual void on_complete(CheckpointId) {}
+  /// The newest of them of which everything has been committed; any, where nothing ever is.
+  virtual CheckpointId committed() const { return UINT64_MAX; }
   /// True when nothing more happens on its own: no commit is under way.
   virtual bool quiescent() const { return true; }
 

@@ -14,6 +14,7 @@
 #include "weir/base/result.h"
 #include "weir/base/time.h"
 #include "weir/checkpoint/manifest.h"
+#include "weir/runtime/checkpoint_history.h"
 #include "weir/runtime/dead_letter.h"
 #include "weir/runtime/environment.h"
 #include "weir/runtime/job.h"
@@ -68,8 +69,19 @@ struct JobStatus {
   std::chrono::nanoseconds checkpoint_age{0};
   std::uint32_t failed_checkpoints = 0;  ///< in a row since the last one that was completed
   std::string checkpoint_failure;        ///< why the last of those failed
+  CheckpointTotals checkpoints;          ///< of this attempt
   unsigned restarts = 0;
   std::vector<Step> steps;
+};
+
+/// Why an attempt ended, and where.
+struct AttemptFailure {
+  EventTime at{};  ///< wall time
+  AttemptId attempt = 0;
+  Error why;
+  /// Of the task that failed, if it was one: its steps, and which of its subtasks, of the process.
+  std::string task;
+  std::optional<std::uint32_t> subtask, process;
 };
 
 /// How a step stands in one subtask. Counters are of this attempt.
@@ -139,6 +151,10 @@ class JobRunner {
   virtual JobStatus status() const = 0;
   /// By step, then subtask; none while no attempt runs.
   virtual std::vector<SubtaskStatus> subtasks() const = 0;
+  /// Of the attempt that runs: the newest fifty, newest first.
+  virtual std::vector<CheckpointRecord> checkpoints() const = 0;
+  /// The newest ten, newest first.
+  virtual std::vector<AttemptFailure> failures() const = 0;
 };
 
 /// Calls `function` and checks the graph it built and the settings it was given. Errors:

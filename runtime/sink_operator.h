@@ -35,6 +35,11 @@ class SinkCommitter {
   bool quiescent() const {
     return !running_ && (waiting_.empty() || waiting_.front().first > due_);
   }
+  /// The newest checkpoint up to which all is committed.
+  CheckpointId committed() const {
+    if (quiescent()) return due_;
+    return waiting_.empty() || waiting_.front().first == 0 ? 0 : waiting_.front().first - 1;
+  }
   /// How long input should wait between two batches, since so much is due and cannot be committed:
   /// the more the longer, but never for good, lest barriers do not come through.
   std::chrono::milliseconds hold_back() const;
@@ -75,6 +80,7 @@ class UntypedSinkOperator : public Operator {
   Status restore(RestoreRequest& request) override;
   Status snapshot(SnapshotRequest& request) override;
   void on_complete(CheckpointId id) override { committer_.complete(id); }
+  CheckpointId committed() const override { return committer_.committed(); }
   bool quiescent() const override { return committer_.quiescent(); }
   std::chrono::milliseconds hold_back() const override { return committer_.hold_back(); }
   /// That of the sink (runtime/sink.h). Needs no `open`.

@@ -56,9 +56,12 @@ class SlowMessages::Listener final : public TaskListener {
     send([task](TaskListener& c) { c.task_restored(task); });
   }
   void checkpoint_done(TaskId task, CheckpointId id, std::vector<StepPart> parts,
-                       std::vector<std::string> obsolete_files) override {
-    send([task, id, parts = std::move(parts), obsolete = std::move(obsolete_files)](
-             TaskListener& c) { c.checkpoint_done(task, id, parts, obsolete); });
+                       std::vector<std::string> obsolete_files, TaskPhases phases) override {
+    send([task, id, parts = std::move(parts), obsolete = std::move(obsolete_files),
+          phases](TaskListener& c) { c.checkpoint_done(task, id, parts, obsolete, phases); });
+  }
+  void checkpoint_committed(TaskId task, CheckpointId id, std::chrono::nanoseconds took) override {
+    send([task, id, took](TaskListener& c) { c.checkpoint_committed(task, id, took); });
   }
   void checkpoint_declined(TaskId task, CheckpointId id, Error why) override {
     send([task, id, why = std::move(why)](TaskListener& c) {

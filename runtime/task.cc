@@ -82,6 +82,8 @@ Task::Step Task::step_once() {
   bool progressed = false;
   if (Status status = run_mailbox(progressed); !status.ok()) return fail(status.error());
   if (stopping_) return Step::done;
+  if (!committing_.empty()) [[unlikely]]
+    note_commits();
   if (!drain_outputs()) return progressed ? Step::progress : Step::blocked;
   if (snapshot_ && snapshot_slice(/*may_wait=*/true)) progressed = true;
   if (restoring_) {

@@ -25,6 +25,7 @@
 #include "weir/checkpoint/protocol.h"
 #include "weir/checkpoint/store.h"
 #include "weir/runtime/channel.h"
+#include "weir/runtime/checkpoint_history.h"
 #include "weir/runtime/letter_log.h"
 #include "weir/runtime/operator.h"
 #include "weir/runtime/partitioner.h"
@@ -48,7 +49,10 @@ class TaskListener {
   virtual ~TaskListener() = default;
   virtual void task_restored(TaskId task) = 0;
   virtual void checkpoint_done(TaskId task, CheckpointId id, std::vector<StepPart> parts,
-                               std::vector<std::string> obsolete_files) = 0;
+                               std::vector<std::string> obsolete_files, TaskPhases phases) = 0;
+  /// The sinks of the task have committed all up to `id`, so long after they were told to.
+  virtual void checkpoint_committed(TaskId task, CheckpointId id,
+                                    std::chrono::nanoseconds took) = 0;
   virtual void checkpoint_declined(TaskId task, CheckpointId id, Error why) = 0;
   /// A checkpoint is wanted soon, so that memory can be given back.
   virtual void checkpoint_wanted(TaskId task) = 0;
@@ -210,6 +214,7 @@ class Task final : public TaskServices {
   void flush_outputs();
   bool drain_outputs();
   void idle_work(SteadyTime now);
+  void note_commits();
   bool refuse_letters(const std::vector<DeadLetter>& letters);
 
   TaskSetup setup_;
@@ -248,6 +253,7 @@ class Task final : public TaskServices {
   bool failed_ = false;
   std::size_t turn_ = 0;
   std::size_t barriers_in_ = 0;  // channels blocked by the barrier being aligned
+  SteadyTime first_barrier_{};   // when the first of them came
   CheckpointId aligning_ = 0;
   SteadyTime last_flush_{}, last_idle_work_{};
   TaskClock times_;
@@ -268,6 +274,8 @@ class Task final : public TaskServices {
   std::vector<std::string> obsolete_files_;
   int async_ = 0;
   CheckpointId completed_ = 0;
+  // Checkpoints that sinks here were told to commit, and when.
+  std::deque<std::pair<CheckpointId, SteadyTime>> committing_;
   std::atomic<CheckpointId> settled_{0};
 };
 

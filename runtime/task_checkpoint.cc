@@ -14,6 +14,7 @@ void Task::on_barrier(Input& input, ChannelElement& element) {
     barriers_in_ = 0;
     for (auto& other : inputs_) other->at_barrier = false;
   }
+  if (barriers_in_ == 0) first_barrier_ = env_.clock->steady_now();
   input.at_barrier = true;
   if (++barriers_in_ < inputs_.size()) return;
   if (restoring_) {  // all inputs wait behind it
@@ -45,12 +46,14 @@ void Task::restore_slice() {
 }
 
 void Task::begin_checkpoint(CheckpointId id, bool last) {
+  const SteadyTime now = env_.clock->steady_now();
   WEIR_FAILPOINT("task.at_barrier");
   while (snapshot_ && !snapshot_slice(/*may_wait=*/false)) {
   }
   auto job = std::make_shared<SnapshotJob>();
   job->id = id;
   job->last = last;
+  if (!inputs_.empty()) job->phases.alignment = now - first_barrier_;
   job->parts.resize(nodes_.size());
   std::uint32_t letter_number = 0;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
@@ -86,6 +89,8 @@ void Task::begin_checkpoint(CheckpointId id, bool last) {
   checkpoint_wanted_ = false;
   if (letters_out_ != nullptr) send_letters(*job);
   for (Partitioner* output : live_outputs_) output->barrier(id, last);
+  job->writing_since = env_.clock->steady_now();
+  job->phases.pause = job->writing_since - now;
   snapshot_ = std::move(job);
   snapshot_slice(/*may_wait=*/true);
 }
@@ -150,8 +155,25 @@ void Task::ask_for_checkpoint() {
 void Task::trigger_checkpoint(CheckpointId id, bool last) { pending_trigger_ = {id, last}; }
 
 void Task::checkpoint_complete(CheckpointId id) {
+  constexpr std::size_t kMostNoted = 64;
   completed_ = id;
+  const bool sinks = std::any_of(nodes_.begin(), nodes_.end(),
+                                 [](const auto& node) { return node->step->sink.has_value(); });
+  if (sinks && committing_.size() < kMostNoted) {
+    committing_.emplace_back(id, env_.clock->steady_now());
+  }
   for (auto& node : nodes_) node->op->on_complete(id);
+}
+
+/// Tells how long sinks took, once they have committed what they were told to.
+void Task::note_commits() {
+  CheckpointId committed = UINT64_MAX;
+  for (const auto& node : nodes_) committed = std::min(committed, node->op->committed());
+  while (!committing_.empty() && committing_.front().first <= committed) {
+    const auto [id, since] = committing_.front();
+    committing_.pop_front();
+    listener_.checkpoint_committed(setup_.id, id, env_.clock->steady_now() - since);
+  }
 }
 
 void Task::add_splits(const std::string& step, const std::vector<NewSplit>& splits, bool complete) {

@@ -66,6 +66,8 @@ struct Task::SnapshotJob {
   std::vector<SnapshotPart> parts;
   std::vector<std::function<Status()>> durable;
   Status status;
+  TaskPhases phases;
+  SteadyTime writing_since{};
 };
 
 }  // namespace weir

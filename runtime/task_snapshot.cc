@@ -152,6 +152,7 @@ void Task::write_next() {
 
 Status Task::snapshot_written(SnapshotJob& job) {
   const bool ok = job.status.ok();
+  job.phases.write = env_.clock->steady_now() - job.writing_since;
   std::vector<StepPart> parts;
   for (SnapshotPart& part : job.parts) {
     Node& node = *part.node;
@@ -191,8 +192,8 @@ Status Task::snapshot_written(SnapshotJob& job) {
     listener_.checkpoint_declined(setup_.id, job.id, job.status.error());
     return {};
   }
-  listener_.checkpoint_done(setup_.id, job.id, std::move(parts),
-                            std::exchange(obsolete_files_, {}));
+  listener_.checkpoint_done(setup_.id, job.id, std::move(parts), std::exchange(obsolete_files_, {}),
+                            job.phases);
   start_merges();
   return {};
 }

@@ -39,6 +39,7 @@ ProcessReport full_report() {
   report.outcome = JobState::cancelled;
   report.checkpoint = UINT64_MAX - 1;
   report.failure = Error{ErrorCode::user_code, "A step threw: \"\n\"", true};
+  report.failed_task = FailedTask{"map, sink", 3, 1};
   return report;
 }
 
@@ -111,6 +112,10 @@ TEST(Messages, EachFieldIsKept) {
   EXPECT_EQ(report.failure->code, ErrorCode::user_code);
   EXPECT_EQ(report.failure->message, "A step threw: \"\n\"");
   EXPECT_TRUE(report.failure->retryable);
+  ASSERT_TRUE(report.failed_task);
+  EXPECT_EQ(report.failed_task->steps, "map, sink");
+  EXPECT_EQ(report.failed_task->subtask, 3u);
+  EXPECT_EQ(report.failed_task->process, 1u);
 
   const auto answer = std::get<Answer>(*decode(encode(Answer{4, "{}", std::nullopt})));
   EXPECT_EQ(answer.request, 4u);

@@ -30,8 +30,8 @@ JobRecord full_record() {
   record.next[0].parallelism = 9;
   record.last_checkpoint = 41;
   record.failures = 2;
-  record.exceptions = {
-      {"io", "Zeile 1\nZeile 2 \xc3\xbc", true, 3, "host-1.5f3a", from_millis(1'700'000'000'123)}};
+  record.exceptions = {{"io", "Zeile 1\nZeile 2 \xc3\xbc", true, 3, "host-1.5f3a", 2, "map, sink",
+                        7, from_millis(1'700'000'000'123)}};
   record.submitted_at = from_millis(1'700'000'000'001);
   record.changed_at = from_millis(-1);
   return record;
@@ -47,6 +47,11 @@ TEST(Records, ReadBack) {
     EXPECT_EQ(read->submitted_at, record.submitted_at);
     EXPECT_EQ(read->spec.settings, record.spec.settings);
     EXPECT_EQ(read->next.size(), record.next.size());
+    ASSERT_EQ(read->exceptions.size(), record.exceptions.size());
+    for (std::size_t i = 0; i < record.exceptions.size(); ++i) {
+      EXPECT_EQ(read->exceptions[i].process, record.exceptions[i].process);
+      EXPECT_EQ(read->exceptions[i].subtask, record.exceptions[i].subtask);
+    }
   }
 }
 

@@ -125,6 +125,17 @@ TEST_F(SchedulerFailure, WhatCannotHealFailsTheJobAlsoWhenItIsToldLater) {
   EXPECT_THAT(play.wait(1h), IsEmpty());
 }
 
+TEST_F(SchedulerFailure, AFailureSaysWhereItHappened) {
+  ProcessReport word = play.ended(0, "a function threw", false);
+  word.failed_task = FailedTask{"map, totals", 3, 1};
+  play.report("a", word);
+  const Failure& failure = play.record().exceptions.at(0);
+  EXPECT_EQ(failure.task, "map, totals");
+  EXPECT_EQ(failure.subtask, 3u);
+  EXPECT_EQ(failure.process, 1u);
+  EXPECT_EQ(failure.worker, "b") << "the master told it, but the task ran there";
+}
+
 TEST_F(SchedulerFailure, ButNotWhenAnotherAttemptHasBegun) {
   const ProcessReport late = play.ended(1, "a function threw", false);
   play.report("a", play.missed_peer(0));

@@ -208,6 +208,28 @@ TEST_F(JobRunnerTest, EndsWhenTwoCommitsOfATaskFailForGood) {
   ASSERT_TRUE(ended.has_value()) << "run() does not return";
   ASSERT_FALSE(ended->ok());
   EXPECT_THAT(ended->error().message, HasSubstr("the destination is gone"));
+  const auto failures = runner_->failures();
+  ASSERT_EQ(failures.size(), 1u);
+  EXPECT_EQ(failures[0].why.message, ended->error().message);
+  EXPECT_EQ(failures[0].task, "in, first, second");
+  EXPECT_EQ(failures[0].subtask, 0u);
+  EXPECT_EQ(failures[0].process, 0u);
+}
+
+TEST_F(JobRunnerTest, CommitsArePartOfACheckpointsAccount) {
+  commits_end.clear();
+  second_opens.clear();
+  write("x\n");
+  begin(two_sinks_job);
+  const auto ended = end();
+  ASSERT_TRUE(ended.has_value());
+  ASSERT_TRUE(ended->ok());
+  const CheckpointTotals& totals = ended->value().status.checkpoints;
+  EXPECT_EQ(totals.completed, 1u);
+  EXPECT_EQ(totals.failed, 0u);
+  EXPECT_GE(totals.phases.commit, 50ms);
+  EXPECT_GT(totals.duration, 0ms);
+  EXPECT_GT(totals.newest_bytes, 0u);
 }
 
 TEST_F(JobRunnerTest, AnAttemptThatCannotBeRestoredLeavesNothingBehind) {
@@ -234,6 +256,11 @@ TEST_F(JobRunnerTest, ACancelEndsThePauseBeforeARestart) {
   result_ = std::async(std::launch::async, [this] { return runner_->run(); });
   while (runner_->status().restarts < 5) std::this_thread::sleep_for(1ms);
   runner_->cancel();  // of 3.2 s
+  const auto failures = runner_->failures();
+  ASSERT_GE(failures.size(), 5u);
+  EXPECT_GT(failures[0].attempt, failures[1].attempt) << "the newest first";
+  EXPECT_THAT(failures[0].why.message, HasSubstr("the second cannot be opened for now"));
+  EXPECT_FALSE(failures[0].subtask) << "no task had begun";
   ASSERT_EQ(result_.wait_for(1s), std::future_status::ready);
   const auto ended = result_.get();
   ASSERT_TRUE(ended.ok());

@@ -28,9 +28,13 @@ class Listener final : public TaskListener {
  public:
   void task_restored(TaskId) override {}
   void checkpoint_done(TaskId, CheckpointId id, std::vector<StepPart> parts,
-                       std::vector<std::string>) override {
+                       std::vector<std::string>, TaskPhases took) override {
     done.push_back(id);
+    phases = took;
     last_parts = std::move(parts);
+  }
+  void checkpoint_committed(TaskId, CheckpointId id, std::chrono::nanoseconds took) override {
+    commits[id] = took;
   }
   void checkpoint_wanted(TaskId) override { ++wanted; }
   void checkpoint_declined(TaskId, CheckpointId id, Error why) override {
@@ -43,6 +47,8 @@ class Listener final : public TaskListener {
   void letter_done(const std::string&, const Status&) override {}
 
   std::vector<CheckpointId> done, declined;
+  TaskPhases phases;
+  std::map<CheckpointId, std::chrono::nanoseconds> commits;
   int wanted = 0;
   std::vector<StepPart> last_parts;
   std::string reason;
@@ -183,6 +189,25 @@ TEST_F(TaskTest, AlignsBarriersBeforeItTakesWhatLiesBehindThem) {
   EXPECT_EQ(listener_.done, std::vector<CheckpointId>{1});
   EXPECT_EQ(listener_.last_parts[0].step, "sum");
   EXPECT_EQ(listener_.last_parts[0].manifest.state.size(), 1u);
+}
+
+TEST_F(TaskTest, TellsWhatACheckpointTook) {
+  at_work = [this] { clock_.advance(1ms); };
+  barrier(0, 1);
+  run();
+  clock_.advance(20ms);
+  push(1, {{"a", 1}, {"b", 2}}, 0);
+  barrier(1, 1);
+  run(/*io=*/false);
+  clock_.advance(300ms);  // the disk takes its time
+  run();
+  EXPECT_EQ(listener_.done, std::vector<CheckpointId>{1});
+  EXPECT_EQ(listener_.phases.alignment, 22ms);
+  EXPECT_EQ(listener_.phases.pause, 0ms);
+  EXPECT_EQ(listener_.phases.write, 300ms);
+  task_->checkpoint_complete(1);
+  run();
+  EXPECT_TRUE(listener_.commits.empty()) << "no sink is here";
 }
 
 TEST_F(TaskTest, ANewerBarrierReplacesOneThatWasGivenUp) {
