@@ -16,8 +16,12 @@ namespace json = boost::json;
 using Kind = ControlRequest::Kind;
 
 constexpr std::pair<Kind, const char*> kKinds[] = {
-    {Kind::status, "status"}, {Kind::subtasks, "subtasks"}, {Kind::savepoint, "savepoint"},
-    {Kind::stop, "stop"},     {Kind::replay, "replay"},     {Kind::drop, "drop"}};
+    {Kind::status, "status"},         {Kind::graph, "graph"},
+    {Kind::subtasks, "subtasks"},     {Kind::checkpoints, "checkpoints"},
+    {Kind::exceptions, "exceptions"}, {Kind::dead_letters, "dead_letters"},
+    {Kind::savepoint, "savepoint"},   {Kind::stop, "stop"},
+    {Kind::replay, "replay"},         {Kind::drop, "drop"},
+};
 
 std::string hex_of(const std::string& bytes) {
   std::string hex;
@@ -70,7 +74,13 @@ Result<Kind> kind_of(const json::object& request) {
 Result<ControlRequest> parse_parts(Kind kind, const json::object& object) {
   ControlRequest request;
   request.kind = kind;
-  if (kind == Kind::subtasks) request.step = text_of(object, "step");
+  if (kind == Kind::subtasks || kind == Kind::dead_letters) request.step = text_of(object, "step");
+  if (kind == Kind::dead_letters) {
+    request.reason = text_of(object, "reason");
+    request.after = text_of(object, "after");
+    const json::value* limit = object.if_contains("limit");
+    if (limit != nullptr) request.limit = json::value_to<std::uint64_t>(*limit);
+  }
   if (kind == Kind::savepoint) {
     request.to = json::value_to<std::string>(object.at("to"));
     const json::value* stop = object.if_contains("stop");
@@ -92,7 +102,14 @@ json::object to_object(const ControlRequest& request) {
   for (const auto& [kind, name] : kKinds) {
     if (kind == request.kind) object["request"] = name;
   }
-  if (request.kind == Kind::subtasks) object["step"] = request.step;
+  if (request.kind == Kind::subtasks || request.kind == Kind::dead_letters) {
+    object["step"] = request.step;
+  }
+  if (request.kind == Kind::dead_letters) {
+    object["reason"] = request.reason;
+    object["after"] = request.after;
+    object["limit"] = request.limit;
+  }
   if (request.kind == Kind::savepoint) {
     object["to"] = request.to;
     object["stop"] = request.stop;

@@ -14,9 +14,23 @@
 namespace weir::cli {
 
 struct ControlRequest {
-  enum class Kind : std::uint8_t { status, subtasks, savepoint, stop, replay, drop };
+  enum class Kind : std::uint8_t {
+    status,
+    graph,
+    subtasks,
+    checkpoints,
+    exceptions,
+    dead_letters,
+    savepoint,
+    stop,
+    replay,
+    drop,
+  };
   Kind kind = Kind::status;
-  std::string step = {};               ///< of subtasks: only these; empty: of all steps
+  std::string step = {};               ///< of subtasks, dead_letters: only its; empty: all
+  std::string reason = {};             ///< of dead_letters: only those; empty: all
+  std::string after = {};              ///< likewise: only those that came later than this one
+  std::uint64_t limit = 100;           ///< likewise: at most so many
   std::string to = {};                 ///< of a savepoint: its folder
   bool stop = false;                   ///< of a savepoint: the job stops with it
   std::vector<std::string> ids = {};   ///< of replay and drop: which dead letters

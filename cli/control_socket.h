@@ -3,12 +3,17 @@
 // request. Only the owner of the folder may connect.
 //
 //   request := {"request": "status"}
+//            | {"request": "graph"} | {"request": "exceptions"} | {"request": "checkpoints"}
 //            | {"request": "subtasks", "step": name}         "": of all steps
+//            | {"request": "dead_letters", "step": name, "reason": text, "after": id,
+//               "limit": number}                             "": any
 //            | {"request": "savepoint", "to": path, "stop": bool}
 //            | {"request": "stop"}
 //            | {"request": "replay", "ids": [id], "edits": [[kind, text]]}
 //            | {"request": "drop", "ids": [id]}
 //   answer  := {"ok": true, ...} | {"ok": false, "code": number, "message": text}
+//
+// What is shown has the fields that docs/openapi.yaml describes.
 #pragma once
 
 #include <atomic>

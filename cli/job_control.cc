@@ -5,6 +5,7 @@
 
 #include "cli/job_view.h"
 #include "cli/replay.h"
+#include "weir/cluster/stored_view.h"
 
 namespace weir::cli {
 namespace json = boost::json;
@@ -38,6 +39,15 @@ Result<json::object> JobControl::handle(const json::object& object) {
   switch (request.kind) {
     case ControlRequest::Kind::status:
       return status_view(runner_);
+    case ControlRequest::Kind::graph:
+      return graph_view(runner_);
+    case ControlRequest::Kind::checkpoints:
+      return checkpoints();
+    case ControlRequest::Kind::exceptions:
+      return exceptions_view(runner_);
+    case ControlRequest::Kind::dead_letters:
+      return cluster::stored_letters(state_dir_,
+                                     {request.step, request.reason, request.after, request.limit});
     case ControlRequest::Kind::subtasks:
       return subtasks_view(runner_, request.step);
     case ControlRequest::Kind::stop:
@@ -49,6 +59,13 @@ Result<json::object> JobControl::handle(const json::object& object) {
       break;
   }
   return letters(request);
+}
+
+JobControl::Answer JobControl::checkpoints() {
+  WEIR_ASSIGN(json::array stored, cluster::stored_checkpoints(state_dir_));
+  json::object answer = history_view(runner_);
+  answer["checkpoints"] = std::move(stored);
+  return answer;
 }
 
 JobControl::Answer JobControl::stop() {

@@ -25,6 +25,7 @@ class JobControl {
 
  private:
   using Answer = Result<boost::json::object>;
+  Answer checkpoints();
   Answer savepoint(const ControlRequest& request);
   Answer stop();
   Answer letters(const ControlRequest& request);

@@ -45,10 +45,16 @@ class HttpApi {
   void list_jobs(const Reply& reply);
   void submit(const HttpCall& call, Reply reply);
   void handle_job(HttpCall call, Path path, Reply reply);
-  void show_job(const std::string& text, Reply reply);
   void act(const HttpCall& call, const std::string& text, const std::string& verb, Reply reply);
   void change(const HttpCall& call, const std::string& text, const std::string& verb, Reply reply);
+
+  // ---- http_views.cc
+  /// Whether something of a job is shown under that name.
+  static bool looks_at(const std::string& verb);
+  void look(const HttpCall& call, const std::string& text, const std::string& verb, Reply reply);
+  void show_job(const std::string& text, Reply reply);
   void checkpoints(const std::string& text, Reply reply);
+  void dead_letters(const HttpCall& call, const std::string& text, Reply reply);
   void log_of(const HttpCall& call, const std::string& text, Reply reply);
 
   // ---- http_libraries.cc

@@ -1,12 +1,10 @@
-// What the API does with jobs; see http_api.h.
+// What the API does with jobs; see http_api.h. Looking at them is in http_views.cc.
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "weir/base/log.h"
 #include "weir/base/path.h"
 #include "weir/base/s3/s3.h"
-#include "weir/checkpoint/store.h"
 #include "weir/cluster/http_api.h"
 #include "weir/cluster/http_json.h"
 
@@ -15,7 +13,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::chrono::seconds kStatusTimeout{5}, kTimeout{30};
+constexpr std::chrono::seconds kTimeout{30};
 constexpr const char* kMustBeSeen =
     " must be an absolute path in the storage that all hosts share, or s3://BUCKET/NAME";
 
@@ -67,24 +65,6 @@ ClusterLeader::Done changed(ClusterLeader& leader, const std::string& id, unsign
     const JobRecord* record = leader.job(id);  // the leader calls this: it is there
     reply(json_reply(status, record != nullptr ? record_json(*record) : json::object{{"id", id}}));
   };
-}
-
-/// An object that a job answered; what is none becomes an error.
-Result<json::object> answer_object(const Result<std::string>& answer) {
-  if (!answer.ok()) return answer.error();
-  json::error_code failed;
-  json::value value = json::parse(*answer, failed);
-  if (failed || !value.is_object()) {
-    return Error{ErrorCode::corrupt, "The job answered what is no JSON object"};
-  }
-  json::object object = std::move(value.as_object());
-  object.erase("ok");
-  return object;
-}
-
-void pass_on(const Result<std::string>& answer, const HttpServer::Reply& reply) {
-  auto object = answer_object(answer);
-  reply(object.ok() ? json_reply(200, *object) : http_error(object.error()));
 }
 
 std::string request_of(const json::object& object) {
@@ -140,49 +120,16 @@ void HttpApi::submit(const HttpCall& call, Reply reply) {
 
 void HttpApi::handle_job(HttpCall call, Path path, Reply reply) {
   const std::string text = path[1], verb = path.size() > 2 ? path[2] : "";
-  const bool reads = verb.empty() || verb == "checkpoints" || verb == "exceptions" ||
-                     verb == "log" || verb == "graph";
+  const bool reads = verb.empty() || looks_at(verb);
   const bool acts = verb == "cancel" || verb == "stop" || verb == "savepoint" ||
                     verb == "request" || verb == "rescale" || verb == "update";
   if (!reads && !acts) {
     return reply(http_error(404, "not_found", "Nothing of a job is called '" + verb + "'"));
   }
   if (call.method != (reads ? "GET" : "POST")) return reply(wrong_method(reads ? "GET" : "POST"));
-  if (verb.empty()) return show_job(text, std::move(reply));
-  if (verb == "checkpoints") return checkpoints(text, std::move(reply));
-  if (verb == "log") return log_of(call, text, std::move(reply));
+  if (reads) return look(call, text, verb, std::move(reply));
   if (verb == "rescale" || verb == "update") return change(call, text, verb, std::move(reply));
-  if (acts) return act(call, text, verb, std::move(reply));
-  with_job(text, true, std::move(reply),
-           [verb](ClusterLeader& leader, const std::string& id, const Reply& to) {
-             if (verb == "exceptions") {
-               json::object record = record_json(*leader.job(id));
-               return to(json_reply(200, {{"id", id}, {"exceptions", record["exceptions"]}}));
-             }
-             leader.ask_master(id, R"({"request":"graph"})", kTimeout,
-                               [to](const Result<std::string>& answer) { pass_on(answer, to); });
-           });
-}
-
-/// The record, and how the job says that it stands, when it can.
-void HttpApi::show_job(const std::string& text, Reply reply) {
-  with_job(text, true, std::move(reply),
-           [](ClusterLeader& leader, const std::string& id, const Reply& to) {
-             json::object record = record_json(*leader.job(id));
-             record["status"] = nullptr;
-             if (!leader.runs(id)) return to(json_reply(200, record));
-             leader.ask_master(id, R"({"request":"status"})", kStatusTimeout,
-                               [to, record = std::move(record)](const Result<std::string>& answer) {
-                                 json::object shown = record;
-                                 auto status = answer_object(answer);
-                                 if (status.ok()) {
-                                   shown["status"] = *std::move(status);
-                                 } else {
-                                   shown["status_problem"] = status.error().message;
-                                 }
-                                 to(json_reply(200, shown));
-                               });
-           });
+  act(call, text, verb, std::move(reply));
 }
 
 void HttpApi::act(const HttpCall& call, const std::string& text, const std::string& verb,
@@ -213,13 +160,13 @@ void HttpApi::act(const HttpCall& call, const std::string& text, const std::stri
              if (kind == "savepoint" && stop->is_bool() && stop->get_bool()) {
                return leader.savepoint_and_stop(
                    id, json::serialize(request),
-                   [to](const Result<std::string>& answer) { pass_on(answer, to); });
+                   [to](const Result<std::string>& answer) { to(answer_reply(answer)); });
              }
-             const bool quick = kind == "status" || kind == "graph";
+             const bool quick = kind == "status" || looks_at(kind);
              leader.ask_master(
                  id, json::serialize(request),
                  quick ? std::optional<std::chrono::milliseconds>(kTimeout) : std::nullopt,
-                 [to](const Result<std::string>& answer) { pass_on(answer, to); });
+                 [to](const Result<std::string>& answer) { to(answer_reply(answer)); });
            });
 }
 
@@ -258,58 +205,6 @@ void HttpApi::change(const HttpCall& call, const std::string& text, const std::s
         }
         leader.change(id, std::move(spec), changed(leader, id, 202, to));
       });
-}
-
-void HttpApi::checkpoints(const std::string& text, Reply reply) {
-  // The folder is read on a thread of the server, which may wait for a disk.
-  with_job(text, true, std::move(reply),
-           [this](ClusterLeader& leader, const std::string& id, const Reply& to) {
-             const std::string folder = leader.job(id)->spec.state_dir;
-             http_->run([folder, id, to] {
-               auto storage = make_storage();
-               json::array list;
-               const auto there = storage->exists(folder + "/checkpoints");
-               if (there.ok() && *there) {
-                 auto store = CheckpointStore::open(*storage, folder);
-                 if (!store.ok()) return to(http_error(store.error()));
-                 for (const CheckpointSummary& c : (*store)->list()) {
-                   json::object checkpoint{{"id", c.id},
-                                           {"path", c.path},
-                                           {"completed_at", to_iso8601(c.completed_at)},
-                                           {"size_bytes", c.size_bytes},
-                                           {"finished", c.finished},
-                                           {"savepoint", c.savepoint}};
-                   if (!c.problem.empty()) checkpoint["problem"] = c.problem;
-                   list.push_back(std::move(checkpoint));
-                 }
-               }
-               to(json_reply(
-                   200, {{"id", id}, {"state_dir", folder}, {"checkpoints", std::move(list)}}));
-             });
-           });
-}
-
-void HttpApi::log_of(const HttpCall& call, const std::string& text, Reply reply) {
-  const auto number = [&call](const char* name, std::uint64_t otherwise) {
-    const auto found = call.query.find(name);
-    if (found == call.query.end()) return std::optional(otherwise);
-    const std::string& digits = found->second;
-    const bool plain = !digits.empty() && digits.size() <= 9 &&
-                       digits.find_first_not_of("0123456789") == std::string::npos;
-    return plain ? std::optional<std::uint64_t>(std::stoull(digits)) : std::nullopt;
-  };
-  const auto process = number("process", 0), bytes = number("bytes", 64 << 10);
-  if (!process || !bytes) {
-    return reply(http_error(400, "invalid_argument", "'process' and 'bytes' must be numbers"));
-  }
-  with_job(text, true, std::move(reply),
-           [process = *process, bytes = *bytes](ClusterLeader& leader, const std::string& id,
-                                                const Reply& to) {
-             leader.ask_process(id, static_cast<std::uint32_t>(process),
-                                json::serialize(json::object{{"request", "log"}, {"bytes", bytes}}),
-                                kTimeout,
-                                [to](const Result<std::string>& answer) { pass_on(answer, to); });
-           });
 }
 
 }  // namespace weir::cluster

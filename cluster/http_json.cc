@@ -89,6 +89,23 @@ Status read_spec(const json::object& object, JobSpec& spec) {
   return {};
 }
 
+Result<json::object> answer_object(const Result<std::string>& answer) {
+  if (!answer.ok()) return answer.error();
+  json::error_code failed;
+  json::value value = json::parse(*answer, failed);
+  if (failed || !value.is_object()) {
+    return Error{ErrorCode::corrupt, "The job answered what is no JSON object"};
+  }
+  json::object object = std::move(value.as_object());
+  object.erase("ok");
+  return object;
+}
+
+HttpReply answer_reply(const Result<std::string>& answer) {
+  auto object = answer_object(answer);
+  return object.ok() ? json_reply(200, *object) : http_error(object.error());
+}
+
 json::object record_json(const JobRecord& record) {
   json::error_code failed;
   json::value value = json::parse(to_text(record), failed);

@@ -20,6 +20,11 @@ Result<boost::json::object> body_object(const std::string& body);
 /// names the field that is unknown or wrong.
 Status read_spec(const boost::json::object& object, JobSpec& spec);
 
+/// The object that a job answered. Errors: its own; corrupt for what is none.
+Result<boost::json::object> answer_object(const Result<std::string>& answer);
+/// The same as a reply.
+HttpReply answer_reply(const Result<std::string>& answer);
+
 /// A record as the API shows it.
 boost::json::object record_json(const JobRecord& record);
 /// The same in few words, for lists.

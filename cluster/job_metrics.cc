@@ -90,6 +90,42 @@ void add_step(PrometheusText& out, const json::object& step, Labels labels, Even
   }
 }
 
+constexpr const char* kPhases[] = {"alignment", "pause", "write", "manifest", "commit"};
+
+/// How the checkpoints of a job's attempt went.
+void add_checkpoints(PrometheusText& out, const json::object& totals, const Labels& labels) {
+  add(out,
+      {"", "weir_job_checkpoints_completed_total", "counter",
+       "Checkpoints that a job's attempt has completed."},
+      labels, number_of(totals, "completed"));
+  add(out,
+      {"", "weir_job_checkpoints_failed_total", "counter",
+       "Checkpoints that a job's attempt has given up."},
+      labels, number_of(totals, "failed"));
+  auto duration = number_of(totals, "duration_ms");
+  if (duration) *duration /= 1000;
+  add(out,
+      {"", "weir_job_checkpoint_seconds_total", "counter",
+       "Time from the trigger of a checkpoint to its completion, of all that were completed."},
+      labels, duration);
+  add(out,
+      {"", "weir_job_checkpoint_size_bytes", "gauge",
+       "Size of the newest checkpoint, with the files of earlier ones that it names."},
+      labels, number_of(totals, "newest_bytes"));
+  const json::value* phases = totals.if_contains("phases_ms");
+  if (phases == nullptr || !phases->is_object()) return;
+  for (const char* phase : kPhases) {
+    auto time = number_of(phases->get_object(), phase);
+    if (time) *time /= 1000;
+    Labels with = labels;
+    with.emplace_back("phase", phase);
+    add(out,
+        {"", "weir_job_checkpoint_phase_seconds_total", "counter",
+         "The same by phase, each as the slowest task took; commits come after the completion."},
+        with, time);
+  }
+}
+
 void add_status(PrometheusText& out, const json::object& status, const Labels& labels,
                 EventTime wall) {
   add(out, {"", "weir_job_parallelism", "gauge", "The parallelism of a job."}, labels,
@@ -106,6 +142,10 @@ void add_status(PrometheusText& out, const json::object& status, const Labels& l
       {"", "weir_job_failed_checkpoints", "gauge",
        "Checkpoints that failed since the newest one that was completed."},
       labels, number_of(status, "failed_checkpoints"));
+  if (const json::value* totals = status.if_contains("checkpoints");
+      totals != nullptr && totals->is_object()) {
+    add_checkpoints(out, totals->get_object(), labels);
+  }
   const json::value* steps = status.if_contains("steps");
   if (steps == nullptr || !steps->is_array()) return;
   for (const json::value& step : steps->get_array()) {

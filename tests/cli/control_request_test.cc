@@ -29,6 +29,14 @@ TEST(ControlRequest, ArrivesAsItWasSent) {
   EXPECT_EQ(savepoint->kind, Kind::savepoint);
   EXPECT_EQ(savepoint->to, "/save\xff");
   EXPECT_TRUE(savepoint->stop);
+  const auto subtasks = sent({.kind = Kind::subtasks, .step = "totals"});
+  ASSERT_TRUE(subtasks.ok());
+  EXPECT_EQ(subtasks->step, "totals");
+  const auto letters = sent(
+      {.kind = Kind::dead_letters, .step = "read", .reason = "late", .after = "1.2.3", .limit = 7});
+  ASSERT_TRUE(letters.ok());
+  EXPECT_EQ(letters->step + letters->reason + letters->after, "readlate1.2.3");
+  EXPECT_EQ(letters->limit, 7u);
   const std::string bytes("\0\xff", 2);
   const auto replay =
       sent({.kind = Kind::replay,
@@ -44,7 +52,8 @@ TEST(ControlRequest, WhatIsNoneIsRefused) {
   for (const char* line :
        {"", "[]", "{}", R"({"request":"dance"})", R"({"request":"savepoint"})",
         R"({"request":"savepoint","to":"/x","stop":1})", R"({"request":"drop"})",
-        R"({"request":"drop","ids":[1]})", R"({"request":"replay","ids":[],"edits":[["set"]]})",
+        R"({"request":"dead_letters","limit":-1})", R"({"request":"drop","ids":[1]})",
+        R"({"request":"replay","ids":[],"edits":[["set"]]})",
         R"({"request":"replay","ids":[],"edits":[["bytes","0g"]]})",
         R"({"request":"replay","ids":[],"edits":[["grow","a"]]})"}) {
     const Status status = refused(line);

@@ -29,7 +29,9 @@ std::string text_of(const std::vector<JobSample>& jobs, EventTime wall = from_mi
 }
 
 const char* const kStatus = R"({"parallelism":2,"checkpoint":7,"checkpoint_age_ms":1500,
-  "failed_checkpoints":1,"steps":[
+  "failed_checkpoints":1,"checkpoints":{"completed":6,"failed":2,"duration_ms":1500,
+  "newest_bytes":77,"phases_ms":{"alignment":250,"pause":1,"write":1000,"manifest":2,"commit":30}},
+  "steps":[
   {"name":"read \"it\"","kind":"source","parallelism":2,"lag":12,"state_bytes":4096,
    "times_ns":{"busy":2500000000,"waiting":0,"backpressured":1000000,"idle":7},
    "watermark":"1970-01-01T00:01:30Z",
@@ -42,6 +44,12 @@ TEST(JobMetrics, SayWhatMastersAnswered) {
   EXPECT_THAT(text, HasSubstr("weir_job_restarts_total" + job + "} 2\n"));
   EXPECT_THAT(text, HasSubstr("weir_job_checkpoint_id" + job + "} 7\n"));
   EXPECT_THAT(text, HasSubstr("weir_job_checkpoint_age_seconds" + job + "} 1.5\n"));
+  EXPECT_THAT(text, HasSubstr("weir_job_checkpoints_completed_total" + job + "} 6\n"));
+  EXPECT_THAT(text, HasSubstr("weir_job_checkpoints_failed_total" + job + "} 2\n"));
+  EXPECT_THAT(text, HasSubstr("weir_job_checkpoint_seconds_total" + job + "} 1.5\n"));
+  EXPECT_THAT(text, HasSubstr("weir_job_checkpoint_size_bytes" + job + "} 77\n"));
+  EXPECT_THAT(text, HasSubstr("weir_job_checkpoint_phase_seconds_total" + job +
+                              ",phase=\"alignment\"} 0.25\n"));
   const std::string step = job + ",step=\"read \\\"it\\\"\",kind=\"source\"} ";
   EXPECT_THAT(text, HasSubstr("weir_step_records_in_total" + step + "10\n"));
   EXPECT_THAT(text, HasSubstr("weir_step_dead_letters_total" + step + "2\n"));
