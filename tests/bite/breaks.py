@@ -5,24 +5,8 @@ in a way that loses, doubles or disorders something. `old` must occur exactly on
 `tried` names the suites whose tests should see it, the likeliest first; the others follow.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Break:
-    """One way to break the engine."""
-
-    name: str
-    what: str  # for people: what is wrong then
-    file: str  # below the root of the tree
-    old: str
-    new: str
-    tried: tuple = ()
-
-
-def _break(name, what, file, old, new, tried=""):
-    return Break(name, what, file, old, new, tuple(tried.split()))
-
+from a_break import make as _break
+from breaks_of_cluster import CLUSTER
 
 DURABILITY = [
     _break("file_not_synced", "a small file gets its name before its bytes are durable",
@@ -411,10 +395,8 @@ SINKS = [
 
 ATTEMPTS = [
     _break("commit_replaces", "a checkpoint takes the place of a newer attempt's claim",
-           "checkpoint/claim.cc",
-           "  Status taken = write_new_file(storage_, store_layout::manifest_path(root_, id), ",
-           "  Status taken = write_file_atomically(storage_, "
-           "store_layout::manifest_path(root_, id), ", "checkpoint/claim"),
+           "checkpoint/claim.cc", "  Status taken = write_new_file(storage_,",
+           "  Status taken = write_file_atomically(storage_,", "checkpoint/claim"),
     _break("claim_leaves_room", "an attempt leaves an id free below its claim",
            "checkpoint/claim.cc", "slots.back().last() + 1;", "slots.back().last() + 2;",
            "checkpoint/claim"),
@@ -450,4 +432,4 @@ DOORS = [
 ]
 
 BREAKS = (DURABILITY + PROTOCOL + ATTEMPTS + FILES + STATE + EXCHANGE + EVENT_TIME + OPERATORS +
-          LETTERS + SOURCES + SINKS + DOORS)
+          LETTERS + SOURCES + SINKS + DOORS + CLUSTER)
