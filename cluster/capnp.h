@@ -19,7 +19,9 @@ namespace weir::cluster {
 /// The bytes of what `build` has put into a root of type Root.
 template <class Root, class Build>
 std::string write_capnp(Build&& build) {
-  capnp::MallocMessageBuilder message;
+  // Most messages fit, and need no memory but that of their bytes.
+  capnp::word space[128]{};
+  capnp::MallocMessageBuilder message(kj::arrayPtr(space, 128));
   build(message.initRoot<Root>());
   const auto words = capnp::messageToFlatArray(message);
   const auto bytes = words.asBytes();
