@@ -66,11 +66,14 @@ class AttemptLinks::Drive final : public Driven {
   }
   void interrupt() override { network_.interrupt(); }
 
-  /// Keeps others from driving while it exists.
+  /// Keeps others from driving while it exists. Interrupts nobody but another who drives: an
+  /// interrupt that nobody takes would end the next wait, the caller's own.
   std::unique_lock<std::mutex> alone() {
+    std::unique_lock lock(driving_, std::try_to_lock);
+    if (lock.owns_lock()) return lock;
     wanted_.fetch_add(1);
     network_.interrupt();
-    std::unique_lock lock(driving_);
+    lock.lock();
     wanted_.fetch_sub(1);
     return lock;
   }

@@ -202,6 +202,26 @@ class Requests(ClusterTest):
         self.assertRegex(text, r'weir_step_records_in_total\{job="orders",[^}]*\} [0-9]')
 
 
+    def test_processes_without_anything_to_do_sleep(self):
+        """The thread that runs tasks and drives the network gives its core up."""
+        self.write_orders()
+        local = self.local(2)
+        self.submit_orders("--parallelism", "2", pause="20ms")
+        self.wait_for_checkpoint("orders")
+        # One of the two has the only split: the thread of the other has next to nothing to do.
+        workers = map(str, self.children(local)["worker"])
+        jobs = subprocess.run(["pgrep", "-P", ",".join(workers)], capture_output=True, text=True)
+        threads = [thread for pid in jobs.stdout.split()
+                   for thread in Path("/proc", pid, "task").iterdir()
+                   if (thread / "comm").read_text() == "weir-task\n"]
+        self.assertEqual(len(threads), 2)
+
+        def sleeps(thread):
+            status = (thread / "status").read_text()
+            return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.MULTILINE)[1])
+
+        self.wait_for("both threads sleep", lambda: min(map(sleeps, threads)) > 100)
+
     def test_every_path_of_the_api_file_is_there(self):
         self.write_orders()
         self.local(1)
