@@ -427,6 +427,8 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
       failure = begun.error();
       note_failure(failure);
     }
+    // What cannot be reached at a job's first start is likely a mistake, later it is likely away.
+    failure.retryable = failure.retryable || (restarts_ > 0 && failure.code == ErrorCode::io);
     if (!failure.retryable || ++failures > options_.max_restarts) return failure;
     ++restarts_;
     const auto time = std::chrono::milliseconds(100) * (1 << std::min(failures, 7u));

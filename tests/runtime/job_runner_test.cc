@@ -267,6 +267,34 @@ TEST_F(JobRunnerTest, ACancelEndsThePauseBeforeARestart) {
   EXPECT_EQ(ended->outcome, RunResult::Outcome::cancelled);
 }
 
+std::atomic<int> opened;
+
+/// Fails as it is opened first, and does not know that it is only away when it is opened again.
+struct Away final : Sink<std::string> {
+  Status prepare(const SinkContext&, const std::vector<std::string>&) const override { return {}; }
+  Result<std::unique_ptr<SinkWriter<std::string>>> open(
+      const SinkContext&, const std::vector<std::string>&) const override {
+    const int time = opened++;
+    if (time < 2) return Error{ErrorCode::io, "out of reach", time == 0};
+    return std::unique_ptr<SinkWriter<std::string>>(std::make_unique<Troubled::Writer>());
+  }
+  Status commit(const SinkContext&, const std::vector<Committable>&) const override { return {}; }
+  std::string describe() const override { return "away"; }
+};
+
+TEST_F(JobRunnerTest, WhatIsOutOfReachAfterTheFirstAttemptIsTriedAgain) {
+  write("x\n");
+  opened = 0;
+  begin([](Job& job) {
+    job.source("in", file::lines({.path = job.config("input")}))
+        .sink("away", std::make_shared<Away>());
+    static_cast<void>(job.config("output"));
+  });
+  const auto ended = result_.get();
+  EXPECT_TRUE(ended.ok()) << ended.error().message;
+  EXPECT_EQ(opened, 3);
+}
+
 void refusing_job(Job& job) {
   job.source("in", file::lines({.path = job.config("input")}))
       .map("refuse", [](const std::string& line) -> std::string { throw std::runtime_error(line); })
