@@ -1,33 +1,14 @@
 // See cost_job.h.
 #include "bench/cost_job.h"
 
-#include <array>
 #include <atomic>
 #include <chrono>
 
+#include "bench/cost_events.h"
 #include "bench/scratch.h"
-#include "bench/twins/cost_twin.h"
-#include "weir/weir.h"
 
 namespace weir::bench {
 namespace {
-
-struct Event {
-  std::uint64_t user = 0;
-  std::int64_t ts = 0;
-  std::uint32_t type = 0;
-  std::uint32_t val = 0;
-  std::array<char, 40> pad;
-};
-WEIR_DESCRIBE(Event, user, ts, type, val, pad);
-static_assert(sizeof(Event) == 64);
-
-struct Totals {
-  std::uint64_t count = 0;
-  std::uint64_t sum = 0;
-  std::int64_t last = 0;
-};
-WEIR_DESCRIBE(Totals, count, sum, last);
 
 CostJob current;
 std::atomic<std::uint64_t> checksum, rows;
@@ -45,11 +26,7 @@ class Generator final : public Source<Event> {
         generator_.next(next_++, event);
         if (hot_ > 0 && event.user % 100 < hot_) [[unlikely]]
           event.user = 0;
-        Event& to = out.push_empty(event.ts);
-        to.user = event.user;
-        to.ts = event.ts;
-        to.type = event.type;
-        to.val = event.val;
+        push(out, event);
       }
       return next_ < events_ ? ReadStatus::more : ReadStatus::end;
     }
@@ -107,14 +84,10 @@ class ChecksumSink final : public Sink<Row> {
 };
 
 /// Source, filter and maps; the rest depends on how the totals are kept.
-Stream<Event> doubled(Job& job) {
+Stream<Event> prepared(Job& job) {
   Stream<Event> events = job.source("events", std::make_shared<Generator>(current.subtasks))
-                             .filter("wanted", [](const Event& e) { return e.type != 3; })
-                             .map("doubled", [](const Event& e) {
-                               Event out = e;
-                               out.val *= 2;
-                               return out;
-                             });
+                             .filter("wanted", [](const Event& e) { return wanted(e); })
+                             .map("doubled", [](const Event& e) { return doubled(e); });
   for (std::uint32_t i = 0; i < current.operators; ++i) {
     events = events.map("more-" + std::to_string(i), [](const Event& e) {
       Event out = e;
@@ -125,14 +98,8 @@ Stream<Event> doubled(Job& job) {
   return events;
 }
 
-void add(Totals& t, const Event& e) {
-  ++t.count;
-  t.sum += e.val;
-  t.last = e.ts;
-}
-
 void aggregate_job(Job& job) {
-  doubled(job)
+  prepared(job)
       .key_by(&Event::user)
       .aggregate<Totals>(
           "totals", [](Totals& t, const Event& e) { add(t, e); },
@@ -146,7 +113,7 @@ void aggregate_job(Job& job) {
 
 /// Says nothing before the end, as the aggregate does.
 void process_job(Job& job) {
-  doubled(job)
+  prepared(job)
       .key_by(&Event::user)
       .process<Totals, Row>("totals", [](Totals& t, const Event& e, auto&) { add(t, e); })
       .sink("checksum", std::make_shared<ChecksumSink>());

@@ -14,7 +14,7 @@ function(add_weir_job name)
     target_link_libraries(${name} PRIVATE weir_flags)
     set_target_properties(${name} PROPERTIES
       LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/jobs")
-    if(NOT CMAKE_CURRENT_SOURCE_DIR MATCHES "/tests/")
+    if(NOT CMAKE_CURRENT_SOURCE_DIR MATCHES "/(tests/|bench$)")
       add_dependencies(usable ${name})
     endif()
   endif()
