@@ -139,7 +139,8 @@ CheckpointProtocol::FailOutcome CheckpointProtocol::fail_current(SteadyTime now)
       std::min<std::chrono::nanoseconds>(options_.interval, kAfterFailure);
   for (std::uint32_t n = 0; n < failures_in_a_row_ && pause < kAfterFailure; ++n) pause *= 2;
   pause = std::min<std::chrono::nanoseconds>(pause, kAfterFailure);
-  next_due_ = std::max(next_due_, add(current_->started, pause));
+  const SteadyTime in_turn = ending_ ? SteadyTime::min() : next_due_;  // the job waits for its last
+  next_due_ = std::max(in_turn, add(current_->started, pause));
   if (current_->trigger.kind == CheckpointKind::savepoint_stop) {
     ending_.reset();
     resume_ = true;
@@ -153,7 +154,9 @@ CheckpointProtocol::FailOutcome CheckpointProtocol::fail_current(SteadyTime now)
 }
 
 void CheckpointProtocol::pause_after(SteadyTime now) {
-  next_due_ = std::max(next_due_, add(now, options_.interval / 2));
+  std::chrono::nanoseconds rest = options_.interval / 2;
+  if (ending_) rest = std::min<std::chrono::nanoseconds>(rest, kAfterFailure);
+  next_due_ = std::max(next_due_, add(now, rest));
 }
 
 std::optional<CheckpointId> CheckpointProtocol::in_progress() const {

@@ -293,6 +293,20 @@ TEST_F(Protocol, AFailedStopIsTriedAgainWhenDue) {
   expect_nothing(1h);
 }
 
+TEST_F(Protocol, AFailedStopIsTriedAgainSoonHoweverSeldomCheckpointsAre) {
+  for (const Kind kind : {Kind::stop, Kind::final_}) {
+    p_ = CheckpointProtocol({1h, 5s}, {1, 2, 3}, kAttempt, 10);
+    start();
+    p_.request(kind);
+    expect_trigger(100ms, 11, kind);
+    EXPECT_EQ(p_.decline(2, kAttempt, 11, at(200ms)), Fail::checkpoint_failed);
+    expect_nothing(1199ms);
+    expect_trigger(1200ms, 12, kind);
+    EXPECT_EQ(p_.expire(at(7s)), Fail::checkpoint_failed);
+    expect_trigger(8s, 13, kind);
+  }
+}
+
 TEST_F(Protocol, AFailedStopBySavepointIsCalledOffByTheNextCheckpointAtOnce) {
   start();
   p_.request(Kind::savepoint_stop);
