@@ -10,6 +10,7 @@
 #include "cli/cluster_options.h"
 #include "weir/cluster/http_client.h"
 #include "weir/cluster/http_target.h"
+#include "weir/cluster/stored_view.h"
 
 namespace weir::cli {
 namespace {
@@ -30,7 +31,7 @@ ErrorCode code_of(const std::string& name) {
 
 json::object parse_body(const HttpResponse& response) {
   json::error_code failed;
-  json::value value = json::parse(response.body, failed);
+  json::value value = json::parse(response.body, failed, {}, cluster::deep_json());
   return !failed && value.is_object() ? std::move(value.as_object()) : json::object();
 }
 

@@ -9,6 +9,7 @@
 
 #include "weir/base/utf8.h"
 #include "weir/cluster/job_options.h"
+#include "weir/cluster/stored_view.h"
 
 namespace weir::cluster {
 namespace {
@@ -92,7 +93,7 @@ Status read_spec(const json::object& object, JobSpec& spec) {
 Result<json::object> answer_object(const Result<std::string>& answer) {
   if (!answer.ok()) return answer.error();
   json::error_code failed;
-  json::value value = json::parse(*answer, failed);
+  json::value value = json::parse(*answer, failed, {}, deep_json());
   if (failed || !value.is_object()) {
     return Error{ErrorCode::corrupt, "The job answered what is no JSON object"};
   }

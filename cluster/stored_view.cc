@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 
+#include "weir/base/json_tree.h"
 #include "weir/runtime/letter_payload.h"
 #include "weir/runtime/letter_store.h"
 #include "weir/runtime/state_folder.h"
@@ -24,6 +25,12 @@ Result<std::optional<StateFolder>> folder_of(const std::string& path) {
 }
 
 }  // namespace
+
+json::parse_options deep_json() {
+  json::parse_options options;
+  options.max_depth = 2 * kMaxJsonDepth;  // with what is around such a letter
+  return options;
+}
 
 Result<json::array> stored_checkpoints(const std::string& folder) {
   WEIR_ASSIGN(auto state, folder_of(folder));
@@ -63,7 +70,10 @@ Result<json::object> stored_letters(const std::string& folder, const LettersAske
                              if (more) return false;
                              const std::string text = letter_to_json(letter, false);
                              bytes += text.size();
-                             list.push_back(json::parse(text));
+                             json::error_code failed;
+                             json::value value = json::parse(text, failed, {}, deep_json());
+                             if (failed) value = {{"id", letter.id}, {"problem", failed.message()}};
+                             list.push_back(std::move(value));
                              return true;
                            });
   };

@@ -5,12 +5,17 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/parse_options.hpp>
 #include <cstdint>
 #include <string>
 
 #include "weir/base/result.h"
 
 namespace weir::cluster {
+
+/// How such answers are read: dead letters hold JSON of users, which may be nested as deeply as
+/// records may (base/json_tree.h).
+boost::json::parse_options deep_json();
 
 /// The checkpoints; none where the folder holds no state yet.
 Result<boost::json::array> stored_checkpoints(const std::string& folder);
