@@ -13,13 +13,24 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::chrono::seconds kTimeout{30};
+constexpr std::chrono::seconds kTimeout{30}, kGraphTimeout{5};
 constexpr const char* kMustBeSeen =
     " must be an absolute path in the storage that all hosts share, or s3://BUCKET/NAME";
 
 /// As far as its form says.
 bool all_hosts_see(const std::string& path) {
   return path.starts_with('/') || is_object_path(path);
+}
+
+/// Whether a job may have so many subtasks, of which its graph says how many it may. Nothing can be
+/// said without that.
+Status check_parallelism(std::uint32_t wanted, const Result<std::string>& graph) {
+  const auto answer = answer_object(graph);
+  const json::value* most = answer.ok() ? answer->if_contains("max_parallelism") : nullptr;
+  if (most == nullptr || !most->is_int64() || wanted <= most->get_int64()) return {};
+  return Error{ErrorCode::invalid_argument, "Parallelism " + std::to_string(wanted) +
+                                                " is not from 1 to the job's max_parallelism of " +
+                                                std::to_string(most->get_int64())};
 }
 
 std::string new_job_id() {
@@ -195,16 +206,32 @@ void HttpApi::change(const HttpCall& call, const std::string& text, const std::s
   }
   log_info("api",
            call.peer + " wants to " + verb + " job '" + text + "': " + call.body.substr(0, 500));
-  with_job(
-      text, false, std::move(reply),
-      [body = *std::move(body)](ClusterLeader& leader, const std::string& id, const Reply& to) {
-        const JobRecord& record = *leader.job(id);
-        JobSpec spec = record.next.empty() ? record.spec : record.next.front();
-        if (Status read = read_spec(body, spec); !read.ok()) {
-          return to(http_error(read.error()));
-        }
-        leader.change(id, std::move(spec), changed(leader, id, 202, to));
-      });
+  with_job(text, false, std::move(reply),
+           [body = *std::move(body), asked](ClusterLeader& leader, const std::string& id,
+                                            const Reply& to) {
+             const auto go_on = [&leader, body, id, to] {
+               const JobRecord* record = leader.job(id);
+               if (record == nullptr) {
+                 return to(http_error(404, "not_found", "There is no job " + id + " any more"));
+               }
+               JobSpec spec = record->next.empty() ? record->spec : record->next.front();
+               if (Status read = read_spec(body, spec); !read.ok()) {
+                 return to(http_error(read.error()));
+               }
+               leader.change(id, std::move(spec), changed(leader, id, 202, to));
+             };
+             const bool known = body.contains("library_hash") || !leader.runs(id);
+             if (known || !body.contains("parallelism")) return go_on();
+             leader.ask_master(
+                 id, R"({"request":"graph"})", kGraphTimeout,
+                 [go_on, wanted = asked.parallelism, to](const Result<std::string>& answer) {
+                   if (!answer.ok() && answer.error().code == ErrorCode::cancelled) {
+                     return to(http_error(answer.error()));
+                   }
+                   const Status fits = check_parallelism(wanted, answer);
+                   fits.ok() ? go_on() : to(http_error(fits.error()));
+                 });
+           });
 }
 
 }  // namespace weir::cluster

@@ -40,6 +40,12 @@ Result<Job> build_job(JobFunction function, const RunOptions& options) {
     return Error{ErrorCode::user_code,
                  "The job threw while it built its graph, and what it threw is no std::exception"};
   }
+  if (options.parallelism < 1 || options.parallelism > job.max_parallelism()) {
+    return Error{ErrorCode::invalid_argument,
+                 "Parallelism " + std::to_string(options.parallelism) +
+                     " is not from 1 to the job's max_parallelism of " +
+                     std::to_string(job.max_parallelism())};
+  }
   if (const auto unused = job.unused_config(); !unused.empty()) {
     std::string names;
     for (const std::string& key : unused) names += (names.empty() ? "" : ", ") + key;
