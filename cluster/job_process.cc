@@ -166,6 +166,7 @@ void JobProcess::run_master(const std::vector<Address>& all) {
     part.began = must(newest_before(options_.id.job, loaded_.options));
   }
   part.attempt = options_.id.attempt;
+  part.completed = assignment_.start.last_checkpoint;
   if (all.size() > 1) {
     part.placement = links_.get();
     part.driven = links_->driven();

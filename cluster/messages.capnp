@@ -85,6 +85,7 @@ struct Start {
   spec @1 :JobSpec;
   processes @2 :List(ProcessPlace);
   libraryPath @3 :Text;
+  lastCheckpoint @4 :UInt64;
 }
 
 struct Peers {

@@ -184,12 +184,14 @@ void write(wire::Start::Builder to, const Start& start) {
   write(to.initSpec(), start.spec);
   write_all(to.initProcesses(static_cast<unsigned>(start.processes.size())), start.processes);
   to.setLibraryPath(text(start.library_path));
+  to.setLastCheckpoint(start.last_checkpoint);
 }
 void read(wire::Start::Reader from, Start& start) {
   read(from.getId(), start.id);
   read(from.getSpec(), start.spec);
   read_all(from.getProcesses(), start.processes);
   start.library_path = text(from.getLibraryPath());
+  start.last_checkpoint = from.getLastCheckpoint();
 }
 
 void write(wire::Peers::Builder to, const Peers& peers) {

@@ -93,6 +93,7 @@ struct Start {
   JobSpec spec;
   std::vector<ProcessPlace> processes;  ///< of the whole attempt
   std::string library_path;             ///< in the shared storage
+  std::uint64_t last_checkpoint = 0;    ///< that the job is known to have completed
 };
 /// Where all processes of an attempt listen; by number. A second one changes nothing.
 struct Peers {

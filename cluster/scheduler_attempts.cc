@@ -128,6 +128,7 @@ void Scheduler::begin_attempt(Turn& turn, JobRecord& record) {
   start.id = {record.id, record.attempt, 0};
   start.spec = record.spec;
   start.processes = record.processes;
+  start.last_checkpoint = record.last_checkpoint;
   start.library_path = options_.libraries + "/" + record.spec.library_hash + ".so";
   for (const ProcessPlace& place : record.processes) {
     send(turn, record.id, place.worker, start);

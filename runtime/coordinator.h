@@ -53,7 +53,8 @@ struct CoordinatorOptions {
   std::size_t keep_checkpoints = 3;
   std::uint64_t max_dead_letters = UINT64_MAX;  ///< over this many in one run the job fails
   double max_dead_letter_share = 1.0;           ///< of source records, judged from 1,000 on
-  bool replay_only = false;  ///< sources are not read; ends when all replays are durable
+  bool folder_may_return = false;  ///< another attempt may find the state folder that is gone here
+  bool replay_only = false;        ///< sources are not read; ends when all replays are durable
 };
 
 /// What is the same for all checkpoints of a job.

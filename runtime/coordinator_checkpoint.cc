@@ -252,7 +252,7 @@ void Coordinator::checkpoint_failed(CheckpointProtocol::FailOutcome outcome, con
     return;
   }
   if (why.code == ErrorCode::not_found) {  // a folder was taken away: no later try finds it
-    fail({why.code, text, false});
+    fail({why.code, text, options_.folder_may_return});
     return;
   }
   warn_of_failure(text);

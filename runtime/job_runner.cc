@@ -114,6 +114,7 @@ class LocalJobRunner final : public JobRunner {
   void wait_for_commits();
   void wait_quiescent();
   Status find_restore_point(const std::string& from);
+  Status check_completed() const;
   Status claim();
   template <class Request>
   bool ask(Request&& request) {
@@ -169,14 +170,9 @@ Status LocalJobRunner::open() {
   identity_.run_id = random_name();
   identity_.max_parallelism = job_.max_parallelism();
   identity_.config = options_.config;
-  if (options_.parallelism < 1 || options_.parallelism > identity_.max_parallelism) {
-    return Error{ErrorCode::invalid_argument,
-                 "Parallelism " + std::to_string(options_.parallelism) +
-                     " is not from 1 to the job's max_parallelism of " +
-                     std::to_string(identity_.max_parallelism)};
-  }
   plan_ = make_plan(job_.graph(), options_.parallelism);
   WEIR_TRY(find_restore_point(options_.from));
+  WEIR_TRY(check_completed());
   already_finished_ = restore_ && restore_->manifest.finished && !options_.replay_only &&
                       restore_->manifest.id == identity_.newest_id &&
                       restore_->runs_folder == store_->runs_folder();
@@ -199,6 +195,20 @@ Status LocalJobRunner::find_restore_point(const std::string& from) {
   if (!restore_) return {};
   identity_.run_id = restore_->manifest.run_id;
   return check_restore(job_, restore_->manifest, options_.allow_dropped_state);
+}
+
+/// A job must not begin anew because its storage is not there.
+Status LocalJobRunner::check_completed() const {
+  if (part_ == nullptr || part_->completed <= identity_.newest_id) return {};
+  const std::string held = identity_.newest_id == 0
+                               ? "no checkpoint"
+                               : "none after checkpoint " + std::to_string(identity_.newest_id);
+  return Error{ErrorCode::io,
+               "The job has completed checkpoint " + std::to_string(part_->completed) +
+                   ", but its state folder " + store_->root() + " holds " + held +
+                   ". Is the storage mounted on this host? To go on from what is there, cancel the "
+                   "job and submit it anew with --state and that folder.",
+               true};
 }
 
 /// Begins an attempt in the state folder. One that only commits makes no checkpoint, and claims
@@ -239,6 +249,7 @@ Status LocalJobRunner::begin_attempt() {
   // A process of a cluster ends with its attempt, and the next one may reach the storage. One that
   // runs alone would wait for the same storage again.
   if (part_ != nullptr) {
+    options.coordinator.folder_may_return = true;  // check_completed knows whether it has
     options.coordinator.checkpoints.give_up_after =
         kHungTimeouts * options.coordinator.checkpoints.timeout;
   }

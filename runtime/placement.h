@@ -60,6 +60,9 @@ struct AttemptPart {
   /// The newest checkpoint in the state folder before the job began. Where there is a newer one, an
   /// earlier attempt of the job has made it, and `from` means that no more.
   CheckpointId began = UINT64_MAX;
+  /// A checkpoint that the job has completed: a state folder without it, or a newer one, is not the
+  /// one that it has written.
+  CheckpointId completed = 0;
 };
 
 }  // namespace weir

@@ -21,6 +21,7 @@ BUILD = Path(os.environ["WEIR_BUILD_DIR"])
 WEIR = str(BUILD / "bin" / "weir")
 WORDS = str(BUILD / "jobs" / "word_count.so")
 ORDERS = str(BUILD / "jobs" / "cli_orders.so")
+CARTS = str(BUILD / "jobs" / "cart_abandonment.so")
 LINES = 8000
 
 
@@ -189,6 +190,34 @@ class Requests(ClusterTest):
         self.assertIn("incompatible", done[0])
         self.assertEqual(self.job("orders")["spec"]["library"], "cli_orders.so")
 
+    def test_a_parallelism_that_a_job_cannot_have_is_refused(self):
+        self.write_orders()
+        self.local(1)
+        done = self.weir("submit", ORDERS, "--set", f"input={self.folder}/orders.csv", "--set",
+                         f"output={self.folder}/out", "--parallelism", "300", status=2)
+        self.assertIn("max_parallelism of 256", done[1])
+        self.submit_orders()
+        self.wait_for_checkpoint("orders")
+        self.assertIn("max_parallelism of 256", self.weir("rescale", "orders", "300", status=2)[1])
+        self.wait_for_state("orders", "finished")
+        self.assertEqual(self.job("orders")["attempt"], 1)
+        self.check_orders()
+
+    def test_letters_as_deep_as_records_may_be_are_told(self):
+        (self.folder / "events.jsonl").write_text(
+            '{"messageId":"m","userId":"","event":"e","timestamp":"2024-01-01T00:00:00Z","x":'
+            + "[" * 60 + "]" * 60 + "}\n")
+        local = self.local(1)
+        self.weir("submit", CARTS, "--name", "carts", "--set", f"input={self.folder}/events.jsonl",
+                  "--set", f"output={self.folder}/out", "--wait")
+        job = self.jobs()[0]["id"]
+        url = f"{self.env['WEIR_CLUSTER']}/api/v1/jobs/{job}/dead-letters"
+        with urllib.request.urlopen(url, timeout=30) as reply:
+            letters = json.loads(reply.read())["dead_letters"]
+        self.assertEqual(len(letters), 1)
+        self.assertIn("[" * 60, json.dumps(letters[0]))
+        self.assertIsNone(local.poll())
+
     def test_logs_and_metrics(self):
         self.write_orders()
         self.local(1)
@@ -269,6 +298,28 @@ class Failures(ClusterTest):
         self.assertGreater(self.job("orders")["attempt"], 1)
         self.check_orders()
         self.assertIsNone(local.poll())
+
+    def test_a_job_does_not_begin_anew_where_its_state_is_not_there(self):
+        self.write_orders()
+        self.local(1)
+        self.submit_orders("--max-restarts", "100")
+        state = Path(self.wait_for_checkpoint("orders", 3)["spec"]["state_dir"])
+        state.rename(self.folder / "away")
+        state.mkdir()
+        self.wait_for("why it does not begin", lambda: "Is the storage mounted on this host?" in
+                      (self.job("orders").get("problem") or ""))
+        self.wait_for("its return", lambda: self.put_back(state))
+        self.wait_for_state("orders", "finished")
+        self.check_orders()
+
+    def put_back(self, state):
+        """False when an attempt has made the folder anew meanwhile."""
+        shutil.rmtree(state, ignore_errors=True)
+        try:
+            (self.folder / "away").rename(state)
+        except OSError:
+            return False
+        return True
 
     def test_another_coordinator_takes_over_and_nothing_stops(self):
         self.write_orders()
