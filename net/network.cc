@@ -114,7 +114,10 @@ void Network::Impl::at_the_door(tcp::socket socket) {
   const auto peer = socket.remote_endpoint(failed);
   const std::string who = failed ? "somebody" : peer.address().to_string();
   if (greeting >= kMostGreeting) {
-    log_warn("network", "closed a connection from " + who + ": too many are about to greet");
+    const auto line =
+        refusals.pass("closed a connection from " + who + ": too many are about to greet",
+                      std::chrono::steady_clock::now());
+    if (line) log_warn("network", *line);
     return;
   }
   ++greeting;
