@@ -59,9 +59,9 @@ TEST(TaskClock, SaysWhatAnotherProcessHasCounted) {
 
 TEST(TaskClock, AReaderNeverSeesHalfATurn) {
   TaskClock clock;
-  clock.turn(TaskActivity::idle, kBegin);
+  clock.turn(TaskActivity{}, kBegin);
   std::atomic<bool> over{false};
-  std::thread writer([&] {
+  std::jthread writer([&] {
     for (int i = 1; i <= 200'000; ++i) {
       const auto next = static_cast<TaskActivity>(i % static_cast<int>(kTaskActivities));
       clock.turn(next, kBegin + i * 1us);
