@@ -22,9 +22,9 @@ using boost::system::error_code;
 constexpr std::size_t kReadBytes = 256 << 10;
 constexpr std::size_t kRecordBytes = 16 << 10;  // the most that TLS decrypts at a time
 
-/// Has the system ask a silent peer whether it is still there, and give up on one that does not
-/// acknowledge (tcp(7)). As hints: where they are not known, the system's own limits hold.
-void limit_silence(asio::ip::tcp::socket& socket, std::chrono::milliseconds silence) {
+/// Has the system ask a peer that says nothing whether it is still there (tcp(7)), so that there is
+/// always something to hear of a peer that is.
+void ask_when_idle(asio::ip::tcp::socket& socket, std::chrono::milliseconds silence) {
   const int fd = socket.native_handle();
   const auto set = [fd](int level, int option, int value) {
     static_cast<void>(::setsockopt(fd, level, option, &value, sizeof value));
@@ -33,7 +33,23 @@ void limit_silence(asio::ip::tcp::socket& socket, std::chrono::milliseconds sile
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
   set(IPPROTO_TCP, TCP_KEEPIDLE, seconds);
   set(IPPROTO_TCP, TCP_KEEPINTVL, seconds);
-  set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(silence.count()));
+}
+
+struct Silence {
+  std::chrono::milliseconds heard;  ///< ago the peer's system sent or acknowledged something
+  bool asked = false;               ///< and has since left something unanswered
+};
+
+/// What the system knows of the peer's. That a process there is busy or stopped does not matter;
+/// TCP_USER_TIMEOUT, which would do most of this, takes a full window for silence. Into that the
+/// system asks at growing distances, so that having heard long ago alone means nothing. It answers
+/// only what comes half a second behind the last: less silence than that cannot be told.
+Silence silence_of(asio::ip::tcp::socket& socket) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(socket.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
+  return {std::chrono::milliseconds(std::min(info.tcpi_last_ack_recv, info.tcpi_last_data_recv)),
+          info.tcpi_retransmits > 0 || info.tcpi_probes > 0};
 }
 
 std::string address_of(const asio::ip::tcp::socket& socket) {
@@ -49,6 +65,7 @@ Link::Connection::Connection(asio::ip::tcp::socket socket, std::unique_ptr<TlsSe
                              std::string unread, LinkOptions options, bool driven)
     : socket_(std::move(socket)),
       pause_(socket_.get_executor()),
+      watch_(socket_.get_executor()),
       peer_(address_of(socket_)),
       options_(options),
       driven_(driven),
@@ -58,7 +75,7 @@ Link::Connection::Connection(asio::ip::tcp::socket socket, std::unique_ptr<TlsSe
       in_end_(in_.size()) {
   error_code ignored;  // a hint: without it lone elements are late
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  limit_silence(socket_, options_.silence);
+  ask_when_idle(socket_, options_.silence);
 }
 
 Channel& Link::Connection::open_out(std::uint32_t channel) {
@@ -89,6 +106,7 @@ void Link::Connection::start(std::function<void(Error)> on_failure,
     self->started_ = true;
     self->received(0);  // what came behind the greeting
     self->pump();
+    self->watch();
   });
 }
 
@@ -114,8 +132,25 @@ void Link::Connection::close() {
 
 void Link::Connection::shut() {
   closed_ = true;
+  watch_.cancel();
   error_code ignored;
   socket_.close(ignored);
+}
+
+/// Looks every now and then whether the peer's host is still to be reached. Twice, since an answer
+/// may be under way.
+void Link::Connection::watch() {
+  if (closed_) return;
+  const Silence now = silence_of(socket_);
+  const bool silent = now.asked && now.heard >= options_.silence;
+  if (silent && was_silent_) {
+    return fail("its host has not answered for " + std::to_string(now.heard.count()) + " ms");
+  }
+  was_silent_ = silent;
+  watch_.expires_after(options_.silence / 10);
+  watch_.async_wait([self = shared_from_this()](error_code cancelled) {
+    if (!cancelled) self->watch();
+  });
 }
 
 void Link::Connection::wake() {

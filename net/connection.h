@@ -39,6 +39,7 @@ class Link::Connection final : public std::enable_shared_from_this<Connection>, 
 
  private:
   void shut();
+  void watch();
   void woken();
   void pump();
   bool fill();
@@ -55,6 +56,7 @@ class Link::Connection final : public std::enable_shared_from_this<Connection>, 
 
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer pause_;  // between two writes
+  boost::asio::steady_timer watch_;  // between two looks whether the peer's host is there
   const std::string peer_;
   const LinkOptions options_;
   std::map<std::uint32_t, std::unique_ptr<OutEnd>> outs_;
@@ -66,7 +68,7 @@ class Link::Connection final : public std::enable_shared_from_this<Connection>, 
 
   std::atomic<bool> woken_{false};
   const bool driven_;  // by the thread that owns the link
-  bool started_ = false, writing_ = false, closed_ = false;
+  bool started_ = false, writing_ = false, closed_ = false, was_silent_ = false;
   std::string filling_, sending_;
   const std::unique_ptr<TlsSession> tls_;
   std::string encrypted_out_, encrypted_in_;  // with TLS: what the socket writes and reads

@@ -44,8 +44,10 @@ struct LinkOptions {
   std::size_t max_frame_bytes = 256 << 20;
   /// Elements between a task and the network thread.
   std::size_t ring_elements = 16;
-  /// A connection on which what was sent is not acknowledged for so long is broken.
-  std::chrono::milliseconds silence{30000};
+  /// A connection is broken when the other end's host has not sent and not acknowledged anything
+  /// for so long, which is 2 s at least. It is asked when there is nothing to send; it answers for
+  /// a process that is busy or stopped.
+  std::chrono::milliseconds silence{5000};
   /// With it both ends speak TLS and show each other certificates; null: neither does.
   std::shared_ptr<Tls> tls = nullptr;
 };

@@ -429,6 +429,11 @@ DOORS = [
            "net/tls.cc", "  if (host.empty()) return ssl;\n", "  return ssl;\n", "net/tls"),
     _break("renewed_unread", "certificates that were renewed are not read",
            "net/tls.cc", "now != stamp_)", "now == Stamp{})", "net/tls"),
+    _break("silence_unnoticed", "a link whose other host is cut off in silence goes on",
+           "net/connection.cc", "  if (silent && was_silent_) {", "  if (false) {",
+           "net/lost_peer"),
+    _break("busy_is_silent", "a peer that does not read for a while is taken for lost",
+           "net/connection.cc", "now.asked && now.heard", "now.heard", "net/lost_peer"),
 ]
 
 BREAKS = (DURABILITY + PROTOCOL + ATTEMPTS + FILES + STATE + EXCHANGE + EVENT_TIME + OPERATORS +

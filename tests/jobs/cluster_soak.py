@@ -205,11 +205,15 @@ class Soak:
                 broker = work.run.broker if kind.output == "kafka" else None
                 storm = Storm(cluster, rng, s3, broker)
                 try:
-                    self.strikes(rng, kind, storm, job, rng.choice([3, 8, 20]))
-                finally:
-                    storm.heal()
-                self.calm(rng, kind, cluster, job)
-                work.finish(cluster, job)
+                    try:
+                        self.strikes(rng, kind, storm, job, rng.choice([3, 8, 20]))
+                    finally:
+                        storm.heal()
+                    self.calm(rng, kind, cluster, job)
+                    work.finish(cluster, job)
+                except Exception as why:
+                    why.add_note(cluster.last_words(job))
+                    raise
         finally:
             if kind.output == "kafka":
                 work.give_up()
@@ -256,10 +260,10 @@ class Soak:
         else:
             one_blow(blow, cluster, job, self.times, name_of(kind))
 
-    def report(self, failed):
+    def report(self, failures):
         print("%d faults in %d runs, %s:" % (
             self.faults, sum(self.runs.values()),
-            "%d of them FAILED" % failed if failed else "every output right"))
+            "%d of them FAILED" % len(failures) if failures else "every output right"))
         kinds = [kind for kind in map(name_of, KINDS) if self.runs[kind]]
         widths = [max(6, len(kind)) for kind in kinds]
         rows = [["runs"] + [self.runs[kind] for kind in kinds]]
@@ -269,6 +273,8 @@ class Soak:
             cells = ["%*s" % pair for pair in zip(widths, row[1:])]
             print("  %-20s %s" % (row[0], "  ".join(cells)))
         self.times.print()
+        for failure in failures:  # again, since it is the end that one looks at
+            print(failure)
 
 
 def main(arguments=None):
@@ -277,11 +283,10 @@ def main(arguments=None):
     parser.add_argument("--most", type=int, default=20, metavar="FAULTS", help="in one run")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     options = parser.parse_args(arguments)
-    failed = 0
+    failures = []
     disks.unmount_below(".")  # what a killed script has left
 
     def storms():
-        nonlocal failed
         with contextlib.ExitStack() as stack:
             soak = Soak(Servers(stack), options.most)
             number = 0
@@ -291,16 +296,17 @@ def main(arguments=None):
                 except KeyboardInterrupt:
                     break
                 except Exception as why:  # whatever it is, the others are worth seeing
-                    failed += 1
-                    print("FAILED: run %d, --seed %d: %s"
-                          % (number, options.seed + number, why), flush=True)
+                    seed = options.seed + number
+                    words = "\n".join([str(why) or repr(why), *getattr(why, "__notes__", [])])
+                    failures.append("FAILED: run %d, --seed %d: %s" % (number, seed, words))
+                    print(failures[-1], flush=True)
                     if not isinstance(why, weirtest.Failure):
                         traceback.print_exc()
                 number += 1
-            soak.report(failed)
+            soak.report(failures)
 
     weirtest.main(storms)
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if failures else 0)
 
 
 if __name__ == "__main__":

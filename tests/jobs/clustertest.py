@@ -214,6 +214,20 @@ class Cluster:
         name = processes[process % len(processes)]["worker"].split(".")[0]
         return self.workers[int(name[1:])]
 
+    def last_words(self, job):
+        """What the cluster knows of a job that a test has given up, and the ends of its logs."""
+        try:
+            record = self.job(job, patience=5)
+            names = ("state", "attempt", "problem", "processes")
+            known = {name: record.get(name) for name in names}
+            known["exceptions"] = (record.get("exceptions") or [])[:3]
+        except weirtest.Failure as why:
+            known = str(why)
+        lines = ["%s: %s" % (job, known)]
+        for program in self.coordinators + self.workers:
+            lines += ["--- " + program.name, *program.text().splitlines()[-8:]]
+        return "\n".join(line[:600] for line in lines)
+
     def heal(self):
         """Ends all disasters: everything runs and is connected."""
         for links in self.links:
