@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """How long a job with much state is away when a worker, or one of its processes, is killed, or the
-coordinator that leads: ./dev soak recovery [--keys MILLIONS] [--rounds N]. Prints the times."""
+coordinator that leads, and when it is rescaled, beside how long its checkpoints take:
+./dev soak recovery [--keys MILLIONS] [--rounds N]. Prints the times."""
 
 import argparse
 import os
@@ -40,6 +41,29 @@ def fail_over(cluster, job, times):
     program.start()
 
 
+def rescale(cluster, job, parallelism, times):
+    """Rescales the job and takes the time between the last record that it is seen to read before
+    and the first behind it. The newest checkpoint before that is what this stop is to be beside."""
+    record = cluster.job(job)
+    times.add("rescaled", "", "a checkpoint", record["status"]["checkpoints"]["duration_ms"] / 1e3)
+    before, read = record["attempt"], records_of(record)
+    cluster.call("/jobs/%s/rescale" % job, "POST", {"parallelism": parallelism})
+    asked = last = time.monotonic()
+    end = asked + 60
+    while time.monotonic() < end:
+        record, now = cluster.job(job), time.monotonic()
+        another = record["attempt"] > before and record["state"] == "running"
+        if records_of(record) != read:
+            read = records_of(record)
+            if another and read:
+                times.add("rescaled", "", "stop", now - last)
+                times.add("rescaled", "", "in all", now - asked)
+                return
+            last = now
+        time.sleep(0.005)
+    raise weirtest.Failure("the rescaled job has read nothing within a minute")
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--keys", type=float, default=10, metavar="MILLIONS")
@@ -66,6 +90,9 @@ def main():
                     time.sleep(3)
                 fail_over(cluster, job, times)
                 time.sleep(2)
+                for parallelism in (3, 2):
+                    rescale(cluster, job, parallelism, times)
+                    time.sleep(3)
             cluster.ask_of("cancel", job)
         times.print()
         run.remove()
