@@ -1,6 +1,7 @@
 """Disasters for one cluster, from a seed. Each is a method of one of the groups below, says by its
 name what it is, and returns whether it could be done; most end by themselves after a while."""
 
+import threading
 import time
 
 import disks
@@ -241,7 +242,10 @@ class Kafka(Group):
         if self._broker.process is None:
             return False
         pid = self._broker.process.pid
-        self.weather.soon(lambda: signal_process(pid, "CONT"), 2)
+        # By a clock of its own: it must not be for longer (kafka_broker.py).
+        go_on = threading.Timer(self.rng.uniform(0.05, 2), signal_process, (pid, "CONT"))
+        go_on.start()
+        self.weather.soon(go_on.join, 2)
         return signal_process(pid, "STOP")
 
 

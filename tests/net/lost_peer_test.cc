@@ -104,7 +104,7 @@ TEST_F(LostPeer, IsNotOneThatIsBusy) {
   const std::string message(32 << 20, 'x');
   here_link_->send(message);
   auto lost = lost_.get_future();
-  EXPECT_EQ(lost.wait_for(7s), std::future_status::timeout);
+  ASSERT_EQ(lost.wait_for(7s), std::future_status::timeout);
   std::promise<std::size_t> taken;
   auto size = taken.get_future();
   there_link_->start([](const Error& why) { ADD_FAILURE() << why.message; },

@@ -1,6 +1,12 @@
 """A real Kafka broker for tests and for trying things by hand, on loopback: a process that is the
-broker, and one that is its controller. Killing and restarting mean the broker; were it its own
-controller, a restart could make it forget to end transactions that were about to be committed.
+broker, and one that is its controller. Killing and restarting mean the broker.
+
+This version of Kafka loses the end of a transaction: while a partition has no leader, its
+transaction coordinator takes it for deleted and calls the transaction complete without having told
+it. What was committed then stays open for ever. With one broker every partition is without a leader
+whenever the controller takes the broker for dead, and it gets to know that while it coordinates. So
+a killed broker is declared dead before it starts again, and one that is stopped for less than
+SESSION_S never is.
 
     broker = Broker("some/folder")
     broker.start()              # ready when this returns
@@ -16,6 +22,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -26,6 +33,7 @@ from serving import LOOPBACK, free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VERSION = "4.3.1"
+NOT_REGISTERED = 102  # an error of Kafka's protocol
 
 
 def _fetching(folder):
@@ -42,6 +50,8 @@ JARS = serving.Kept(
 LIBS = os.path.join(JARS.folder, "libs")
 ARCHIVE = os.path.join(JARS.folder, "classes.jsa")  # of loaded classes; halves the time of a start
 JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+
+SESSION_S = 8  # without a heartbeat; the machine may be busy
 
 # Fast to start, fast to notice that somebody is gone, small. Not for real data.
 SETTINGS = {
@@ -70,7 +80,7 @@ SETTINGS = {
     "metadata.log.segment.bytes": "8388608",
     "log.index.size.max.bytes": "1048576",
     "controlled.shutdown.enable": "true",
-    "broker.session.timeout.ms": "3000",
+    "broker.session.timeout.ms": str(1000 * SESSION_S),
     "broker.heartbeat.interval.ms": "200",
     "controller.quorum.election.timeout.ms": "100",
     "controller.quorum.election.backoff.max.ms": "50",
@@ -157,6 +167,8 @@ class Broker:
         with open(self.log, "ab") as log:
             if self.controller is None:
                 self.controller = self._run("controller", log)
+            else:
+                self._declare_dead()
             self.process = self._run("broker", log)
         self._wait_until_ready()
 
@@ -175,6 +187,21 @@ class Broker:
             command, stdout=log, stderr=log, cwd=self.folder, env=self.environment,
             preexec_fn=serving.die_with_parent,
         )
+
+    def _declare_dead(self):
+        """Has the controller forget the broker of before, as it would at the end of its session:
+        request UnregisterBroker, version 0, of Kafka's protocol."""
+        client = b"weir"
+        body = struct.pack(">hhih", 64, 0, 1, len(client)) + client + b"\0"
+        body += struct.pack(">i", 1) + b"\0"
+        with socket.create_connection(("127.0.0.1", self.controller_port), timeout=20) as link:
+            link.sendall(struct.pack(">i", len(body)) + body)
+            answer = link.makefile("rb")
+            (size,) = struct.unpack(">i", answer.read(4))
+            # The id of the request, no tags, milliseconds of throttling, the code of an error.
+            (code,) = struct.unpack_from(">h", answer.read(size), 9)
+        if code not in (0, NOT_REGISTERED):
+            raise OSError("the controller does not forget the broker: error %d" % code)
 
     def _wait_until_ready(self):
         give_up = time.monotonic() + 60
