@@ -1,0 +1,45 @@
+// Replies that say what went wrong; see http_server.h.
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "weir/cluster/http_server.h"
+
+namespace weir::cluster {
+namespace {
+
+unsigned status_of(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::invalid_argument:
+      return 400;
+    case ErrorCode::not_found:
+      return 404;
+    case ErrorCode::already_exists:
+    case ErrorCode::fenced:
+    case ErrorCode::incompatible:
+      return 409;
+    case ErrorCode::disk_full:
+      return 507;
+    case ErrorCode::io:
+    case ErrorCode::cancelled:
+    case ErrorCode::peer_lost:
+      return 503;
+    case ErrorCode::corrupt:
+    case ErrorCode::fsync_failed:
+    case ErrorCode::user_code:
+      break;
+  }
+  return 500;
+}
+
+}  // namespace
+
+HttpReply http_error(unsigned status, const std::string& code, const std::string& message) {
+  const boost::json::object error{{"code", code}, {"message", message}};
+  return {status, boost::json::serialize(boost::json::object{{"error", error}}) + "\n"};
+}
+
+HttpReply http_error(const Error& error) {
+  return http_error(status_of(error), to_string(error.code), error.message);
+}
+
+}  // namespace weir::cluster
