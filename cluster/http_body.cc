@@ -7,6 +7,7 @@
 
 #include "weir/base/log.h"
 #include "weir/cluster/http_core.h"
+#include "weir/cluster/http_head.h"
 
 namespace weir::cluster {
 namespace {
@@ -30,6 +31,10 @@ void HttpServer::Core::Connection::read_body() {
   const std::uint64_t limit = upload ? options().max_upload_bytes : options().max_body_bytes;
   const auto& head = head_->get();
   const bool keep = head.keep_alive();
+  if (!takes_body(head, options())) {
+    return refuse(http_error(413, "invalid_argument", "This request must have no body"),
+                  "a body where none is taken");
+  }
   if (const auto length = head_->content_length(); length && *length > limit) {
     return refuse(http_error(413, "invalid_argument",
                              "The body has " + std::to_string(*length) + " bytes; at most " +

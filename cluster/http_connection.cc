@@ -120,11 +120,12 @@ void HttpServer::Core::Connection::on_head(error_code failed) {
   }
   if (failed) return close();
   const auto& head = head_->get();
-  const auto target = parse_target({head.target().data(), head.target().size()});
+  if (auto no = unsound(head)) return refuse(*std::move(no), "its head can be read in two ways");
   if (head.method() == http::verb::options) {
     keep_ = head.keep_alive() && head_->is_done();
     return answer({204, "", "", {{"Allow", kHttpMethods}}});
   }
+  const auto target = parse_target({head.target().data(), head.target().size()});
   if (!target) {
     return refuse(http_error(400, "invalid_argument", "The path of the request cannot be read"),
                   "a path that cannot be read");
@@ -134,13 +135,12 @@ void HttpServer::Core::Connection::on_head(error_code failed) {
   call_.path = target->path;
   call_.query = target->query;
   call_.peer = peer_;
-  if (auto no = refusal_of(head, options()))
+  if (auto no = refusal_of(head, options())) {
     return refuse(*std::move(no), "status " + std::to_string(no->status));
-  if (head_->is_done()) {
-    keep_ = head.keep_alive();
-    return call();
   }
-  read_body();
+  if (!head_->is_done()) return read_body();
+  keep_ = head.keep_alive();
+  call();
 }
 
 void HttpServer::Core::Connection::call() {

@@ -251,6 +251,15 @@ TEST_F(HttpServerTest, WithoutATokenServesOnlyThisHost) {
   EXPECT_EQ(answer_to("Host: localhost\r\nOrigin: https://evil.example\r\n"), "HTTP/1.1 403");
   EXPECT_EQ(answer_to("Host: localhost\r\nOrigin: null\r\n"), "HTTP/1.1 403");
   EXPECT_EQ(answer_to("Host: rebound.example\r\n"), "HTTP/1.1 403");
+  EXPECT_EQ(answer_to("Host: LocalHost\r\nOrigin: http://localhost\r\n"), "HTTP/1.1 200");
+  EXPECT_EQ(answer_to("Host: localhost\r\nOrigin: https://localhost\r\n"), "HTTP/1.1 403");
+  EXPECT_EQ(answer_to("Host: localhost\r\nOrigin: http://localhost:8080\r\n"), "HTTP/1.1 403");
+  EXPECT_EQ(answer_to("Host: localhost.evil.example\r\n"), "HTTP/1.1 403");
+  EXPECT_EQ(answer_to("Host: localhost\r\nSec-Fetch-Site: none\r\n"), "HTTP/1.1 200");
+  EXPECT_EQ(answer_to("Host: localhost\r\nSec-Fetch-Site: cross-site\r\n"), "HTTP/1.1 403");
+  Caller old(port);
+  old.send("GET /x HTTP/1.0\r\n\r\n");
+  EXPECT_TRUE(old.answer().starts_with("HTTP/1.1 403"));
 }
 
 TEST_F(HttpServerTest, BadRequestsAreAnsweredAndHarmNobody) {
@@ -284,6 +293,108 @@ TEST_F(HttpServerTest, BadRequestsAreAnsweredAndHarmNobody) {
   Caller patch(port);
   patch.send("PATCH / HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_TRUE(patch.answer().starts_with("HTTP/1.1 405"));
+}
+
+/// What a server answers to a PUT with these fields, and to what lies behind its head: a second
+/// request, if the server believes that the first has no body.
+class Smuggling : public HttpServerTest {
+ protected:
+  void expect(const char* status, const std::string& fields, const char* version = "1.1") {
+    Caller caller(server_->port());
+    caller.send("PUT /x HTTP/" + std::string(version) + "\r\n" + fields + "\r\n" +
+                get("/smuggled"));
+    const std::string answer = caller.answer();
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 " + std::string(status))) << fields << answer;
+    EXPECT_TRUE(caller.closed()) << fields;
+  }
+};
+
+TEST_F(Smuggling, RequestsHaveOneLengthThatAllUnderstand) {
+  serve();
+  const std::string host = "Host: localhost\r\n", coding = host + "Transfer-Encoding: ";
+  for (const char* bad : {"chunked, identity", "chunked, chunked", "", ",", "chunked,\tgzip"}) {
+    expect("400", coding + bad + "\r\n");
+  }
+  for (const char* unknown :
+       {"xchunked", "identity", "gzip, chunked", "chunked;q=1", "chunke", "\"chunked\""}) {
+    expect("501", coding + unknown + "\r\n");
+  }
+  expect("400", coding + "chunked\r\nTransfer-Encoding: chunked\r\n");
+  expect("400", coding + "chunked\r\nTransfer-Encoding: identity\r\n");
+  expect("501", coding + "identity\r\nTransfer-Encoding: chunked\r\n");
+  expect("400", coding + "chunked\r\nContent-Length: 0\r\n");
+  expect("400", coding + "identity\r\nContent-Length: 0\r\n");
+  expect("400", host + "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n");
+  expect("400", coding + "chunked\r\n", "1.0");
+  for (const char* length : {"+1", "0x1", "1, 1", "1,", "", "-0", "99999999999999999999"}) {
+    expect("400", host + "Content-Length: " + length + "\r\n");
+  }
+  expect("400", host + "Content-Length: 0\r\nContent-Length: 0\r\n");
+  expect("400", host + "Content-Length: 0\r\nContent-Length: 35\r\n");
+  expect("400", host + "Transfer-Encoding : chunked\r\n");
+}
+
+TEST_F(Smuggling, ChunkedIsUnderstoodHoweverItIsWritten) {
+  serve();
+  for (const char* coding : {"Transfer-Encoding: chunked", "TRANSFER-ENCODING:\tChunked ,",
+                             "Transfer-Encoding:\r\n chunked"}) {
+    Caller caller(server_->port());
+    caller.send("PUT /x HTTP/1.1\r\nHost: localhost\r\n" + std::string(coding) +
+                "\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + get("/next"));
+    EXPECT_TRUE(has(caller.answer(), "PUT [x] body abc")) << coding;
+    EXPECT_TRUE(has(caller.answer(), "GET [next]")) << coding;
+  }
+}
+
+TEST_F(Smuggling, RequestsAreForOneHost) {
+  options_.token = "secret";
+  serve();
+  for (const char* fields :
+       {"", "Host:\r\n", "Host: a\r\nHost: a\r\n", "Host: a\r\nhost: b\r\n", "Host: a b\r\n",
+        "Host: a/b\r\n", "Host: user@a\r\n", "Host: a:x\r\n", "Host: a:123456\r\n",
+        "Host: a, b\r\n", "Host: [::1\r\n", "Host: [localhost]\r\n", "Host: [::1]x\r\n",
+        "Host: [::1%25lo]\r\n", "Host: a%2\r\n", "Host: \xc3\xa4\r\n", "Host: :7070\r\n",
+        "Host: a\\b\r\n"}) {
+    expect("400", fields);
+  }
+  for (const char* host : {"c1.example:7070", "[fe80::1]:7070", "10.0.0.1", "a%2Db_c~", "c1:"}) {
+    Caller caller(server_->port());
+    caller.send("GET /x HTTP/1.1\r\nAuthorization: Bearer secret\r\nHost: " + std::string(host) +
+                "\r\n\r\n");
+    EXPECT_TRUE(caller.answer().starts_with("HTTP/1.1 200")) << host;
+  }
+}
+
+TEST_F(HttpServerTest, NoBodyIsAwaitedOfWhoMayNotSendOne) {
+  options_.token = "secret";
+  options_.open_paths = {"/health"};
+  const auto port = serve();
+  const std::string token = "Authorization: Bearer secret\r\n";
+  struct Case {
+    std::string method, path, fields;
+    const char* status;
+  };
+  for (const Case& each : {Case{"PUT", "/x", "", "401"}, Case{"PUT", "/files/x", "", "401"},
+                           Case{"GET", "/health", "", "413"}, Case{"PUT", "/health", "", "413"},
+                           Case{"POST", "/health", token, "413"}, Case{"GET", "/x", token, "413"},
+                           Case{"DELETE", "/x", token, "413"}, Case{"HEAD", "/x", token, "413"},
+                           Case{"OPTIONS", "/x", "", "204"}}) {
+    for (const char* body : {"Content-Length: 900\r\n", "Transfer-Encoding: chunked\r\n",
+                             "Expect: 100-continue\r\nContent-Length: 1\r\n"}) {
+      Caller caller(port);
+      caller.send(each.method + " " + each.path + " HTTP/1.1\r\nHost: localhost\r\n" + each.fields +
+                  body + "\r\n");  // and nothing of the body
+      const std::string answer = caller.answer(each.method == "HEAD");
+      EXPECT_TRUE(answer.starts_with("HTTP/1.1 " + std::string(each.status)))
+          << each.method << each.path << body << answer;
+      EXPECT_TRUE(has(answer, "Connection: close")) << answer;
+      EXPECT_TRUE(caller.closed());
+    }
+  }
+  Caller none(port);
+  none.send(get("/health", "Content-Length: 0\r\n") + get("/health"));
+  EXPECT_TRUE(none.answer().starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(none.answer().starts_with("HTTP/1.1 200"));
 }
 
 TEST_F(HttpServerTest, RandomBytesHarmNobody) {
