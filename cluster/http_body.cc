@@ -41,7 +41,7 @@ void HttpServer::Core::Connection::read_body() {
                                  std::to_string(limit) + " are taken"),
                   "a body of " + std::to_string(*length) + " bytes");
   }
-  if (upload && !begin_upload()) return;
+  if (upload ? !begin_upload() : !take_memory(head_->content_length().value_or(limit))) return;
   if (beast::iequals(head[http::field::expect], "100-continue")) {
     static constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
     error_code failed;  // so few bytes fit into the socket's buffer, or the caller is gone
@@ -65,6 +65,7 @@ void HttpServer::Core::Connection::read_body() {
   }
   auto parser = std::make_shared<http::request_parser<http::string_body>>(std::move(*head_));
   parser->body_limit(limit);
+  parser->get().body().reserve(memory_);  // it would grow by leaps past what it has taken
   read_body<http::request_parser<http::string_body>>(parser, options().body_time,
                                                      [this, keep](auto& taken) {
                                                        keep_ = keep;
@@ -121,7 +122,20 @@ void HttpServer::Core::Connection::on_body_error(error_code failed) {
   close();
 }
 
-void HttpServer::Core::Connection::drop_upload() {
+/// For a body, until it has been answered.
+bool HttpServer::Core::Connection::take_memory(std::uint64_t bytes) {
+  if (core_->bodies.take(bytes)) {
+    memory_ = bytes;
+    return true;
+  }
+  HttpReply reply = http_error(503, "io", "Too many large requests at a time; try again");
+  reply.headers["Retry-After"] = "1";
+  refuse(std::move(reply), "too many large requests at a time");
+  return false;
+}
+
+void HttpServer::Core::Connection::drop_body() {
+  core_->bodies.give_back(std::exchange(memory_, 0));
   if (!std::exchange(uploading_, false)) return;
   core_->uploads.fetch_sub(1);
   if (!upload_.empty()) ::unlink(upload_.c_str());

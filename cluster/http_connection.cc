@@ -35,19 +35,27 @@ HttpServer::Core::Connection::Connection(std::shared_ptr<Core> core, Socket sock
       buffer_(kMaxBuffer) {}
 
 HttpServer::Core::Connection::~Connection() {
-  drop_upload();
-  core_->leave(this);
+  drop_body();
+  core_->guests.leave(guest_);
 }
 
-void HttpServer::Core::Connection::begin() {
+void HttpServer::Core::Connection::begin(HttpGuests::Id guest) {
+  guest_ = guest;
   asio::post(stream_.get_executor(), [self = shared_from_this()] {
     if (self->options().tls) return self->begin_tls();
-    self->read_first();
+    self->await_request(true);
   });
 }
 
+void HttpServer::Core::Connection::send_away() {
+  if (!core_->has_stopped()) {
+    core_->warn("closed a connection from " + peer_ + " that asked nothing, for another");
+  }
+  close();
+}
+
 void HttpServer::Core::Connection::close() {
-  drop_upload();
+  drop_body();
   stream_.tcp().close();
 }
 
@@ -63,7 +71,7 @@ void HttpServer::Core::Connection::begin_tls() {
 }
 
 void HttpServer::Core::Connection::on_tls(error_code failed) {
-  if (!failed) return read_head();
+  if (!failed) return await_request(true);
   const unsigned long error = HttpStream::tls_error(failed);
   if (error == 0) return close();  // gone, or too slow
   const std::string why = stream_.why(failed);
@@ -77,22 +85,31 @@ void HttpServer::Core::Connection::on_tls(error_code failed) {
   end();
 }
 
-/// Who begins TLS here would wait for an answer that never comes.
-void HttpServer::Core::Connection::read_first() {
-  stream_.tcp().expires_after(options().head_time);
-  stream_.async_read_some(buffer_.prepare(sizeof scrap_), [self = shared_from_this()](
-                                                              error_code failed, std::size_t n) {
-    if (failed) return self->close();
-    self->buffer_.commit(n);
-    const auto bytes = self->buffer_.data();
-    if (net::looks_like_tls({static_cast<const char*>(bytes.data()), bytes.size()})) {
-      return self->refuse(
-          http_error(400, "invalid_argument", "This API speaks no TLS: ask http://"),
-          "it speaks TLS; give this coordinator --tls-ca, --tls-cert and --tls-key, or ask "
-          "http://");
-    }
-    self->read_head();
-  });
+/// Who has asked before may take its time to begin, but not to say what it has begun.
+void HttpServer::Core::Connection::await_request(bool first) {
+  const auto time = first ? options().head_time : options().idle_time;
+  head_until_ = std::chrono::steady_clock::now() + time;
+  if (buffer_.size() > 0) return on_first_bytes(first);
+  stream_.tcp().expires_at(head_until_);
+  stream_.async_read_some(buffer_.prepare(sizeof scrap_),
+                          [self = shared_from_this(), first](error_code failed, std::size_t bytes) {
+                            if (failed) return self->close();
+                            self->buffer_.commit(bytes);
+                            self->on_first_bytes(first);
+                          });
+}
+
+/// Who begins TLS where none is spoken would wait for an answer that never comes.
+void HttpServer::Core::Connection::on_first_bytes(bool first) {
+  const auto bytes = buffer_.data();
+  if (first && !stream_.secure() &&
+      net::looks_like_tls({static_cast<const char*>(bytes.data()), bytes.size()})) {
+    return refuse(http_error(400, "invalid_argument", "This API speaks no TLS: ask http://"),
+                  "it speaks TLS; give this coordinator --tls-ca, --tls-cert and --tls-key, or ask "
+                  "http://");
+  }
+  if (!first) head_until_ = std::chrono::steady_clock::now() + options().head_time;
+  read_head();
 }
 
 void HttpServer::Core::Connection::read_head() {
@@ -102,7 +119,7 @@ void HttpServer::Core::Connection::read_head() {
   call_ = {};
   keep_ = false;
   without_body_ = false;
-  stream_.tcp().expires_after(options().head_time);
+  stream_.tcp().expires_at(head_until_);
   http::async_read_header(
       stream_, buffer_, *head_,
       [self = shared_from_this()](error_code failed, std::size_t) { self->on_head(failed); });
@@ -138,6 +155,8 @@ void HttpServer::Core::Connection::on_head(error_code failed) {
   if (auto no = refusal_of(head, options())) {
     return refuse(*std::move(no), "status " + std::to_string(no->status));
   }
+  const bool open = is_open(head, options());
+  if (!core_->guests.becomes(guest_, open ? Standing::stranger : Standing::known)) return close();
   if (!head_->is_done()) return read_body();
   keep_ = head.keep_alive();
   call();
@@ -169,7 +188,7 @@ void HttpServer::Core::Connection::refuse(HttpReply reply, const std::string& wh
 }
 
 void HttpServer::Core::Connection::answer(HttpReply reply) {
-  drop_upload();
+  drop_body();
   write(reply);
 }
 
@@ -191,7 +210,8 @@ void HttpServer::Core::Connection::write(const HttpReply& reply) {
       stream_, *serializer,
       [self = shared_from_this(), response, serializer](error_code failed, std::size_t) {
         if (failed) return self->close();
-        if (self->keep_) return self->read_head();
+        if (!self->core_->guests.becomes(self->guest_, Standing::idle)) return self->close();
+        if (self->keep_) return self->await_request(false);
         self->end();
       });
 }

@@ -14,7 +14,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,11 +29,15 @@ namespace weir::cluster {
 struct HttpServer::Core : std::enable_shared_from_this<HttpServer::Core> {
   class Connection;
   using Socket = boost::asio::ip::tcp::socket;
-  Core(HttpServerOptions o, Handler h) : options(std::move(o)), handler(std::move(h)) {}
+  Core(HttpServerOptions o, Handler h)
+      : options(std::move(o)),
+        handler(std::move(h)),
+        guests(options.max_connections),
+        bodies(options.max_bodies_bytes) {}
 
   void accept();
   void enter(Socket socket);
-  void leave(Connection* connection);
+  bool has_stopped();
   /// A line of the log about what callers do, seldom enough that they cannot fill a disk with it.
   void warn(const std::string& line);
   /// False when the server has been shut down.
@@ -48,6 +51,8 @@ struct HttpServer::Core : std::enable_shared_from_this<HttpServer::Core> {
 
   const HttpServerOptions options;
   const Handler handler;
+  HttpGuests guests;
+  ByteBudget bodies;
   boost::asio::io_context io;
   boost::asio::ip::tcp::acceptor acceptor{boost::asio::make_strand(io)};
   boost::asio::steady_timer pause{acceptor.get_executor()};
@@ -57,7 +62,6 @@ struct HttpServer::Core : std::enable_shared_from_this<HttpServer::Core> {
   const std::string unique = std::to_string(entropy_seed());
   std::mutex mutex;  // guards what follows
   bool stopped = false;
-  std::set<Connection*> connections;
   SeldomLines lines;
 };
 
@@ -69,20 +73,24 @@ class HttpServer::Core::Connection : public std::enable_shared_from_this<Connect
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  void begin();
-  /// On the strand of the stream.
-  void close();
+  /// Once, when it has been let in as that guest.
+  void begin(HttpGuests::Id guest);
+  /// For another guest, or because the server ends. On the strand of the stream.
+  void send_away();
   auto executor() { return stream_.get_executor(); }
 
  private:
   using Error = boost::system::error_code;
+  using Standing = HttpGuests::Standing;
   using Head = boost::beast::http::request_parser<boost::beast::http::empty_body>;
   const HttpServerOptions& options() const { return core_->options; }
 
   // ---- http_connection.cc
+  void close();
   void begin_tls();
   void on_tls(Error failed);
-  void read_first();
+  void await_request(bool first);
+  void on_first_bytes(bool first);
   void read_head();
   void on_head(Error failed);
   void call();
@@ -100,16 +108,20 @@ class HttpServer::Core::Connection : public std::enable_shared_from_this<Connect
   void read_body(std::shared_ptr<Parser> parser, std::chrono::milliseconds time,
                  std::function<void(Parser&)> taken);
   void on_body_error(Error failed);
-  void drop_upload();
+  bool take_memory(std::uint64_t bytes);
+  void drop_body();
 
   const std::shared_ptr<Core> core_;
   HttpStream stream_;
   const std::string peer_;
+  HttpGuests::Id guest_ = 0;
+  SteadyTime head_until_{};
   boost::beast::flat_buffer buffer_;
   std::optional<Head> head_;
   HttpCall call_;
   bool keep_ = false, without_body_ = false, uploading_ = false;
   std::string upload_;
+  std::uint64_t memory_ = 0;  ///< of Core::bodies
   char scrap_[4096];
 };
 

@@ -14,6 +14,20 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
+/// An IPv4 address as such, also where it came over IPv6.
+asio::ip::address plain(const asio::ip::address& address) {
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+}
+
+/// What counts as one address: of IPv6 what one host may have for itself.
+std::string whose(const asio::ip::address& address) {
+  if (address.is_v4() || address.is_loopback()) return address.to_string();
+  auto bytes = address.to_v6().to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
+  return asio::ip::address_v6(bytes).to_string() + "/64";
+}
+
 }  // namespace
 
 bool is_loopback(const std::string& host) {
@@ -47,27 +61,28 @@ void HttpServer::Core::accept() {
   });
 }
 
-void HttpServer::Core::enter(tcp::socket socket) {
-  error_code failed;
-  const auto peer = socket.remote_endpoint(failed);
-  const std::string who = failed ? "somebody" : peer.address().to_string();
-  error_code ignored;
-  socket.set_option(tcp::no_delay(true), ignored);
-  std::unique_lock lock(mutex);
-  if (stopped) return;
-  if (connections.size() >= options.max_connections) {
-    lock.unlock();
-    return warn("closed a connection from " + who + ": there are too many");
-  }
-  const auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket), who);
-  connections.insert(connection.get());
-  lock.unlock();
-  connection->begin();
+bool HttpServer::Core::has_stopped() {
+  const std::lock_guard lock(mutex);
+  return stopped;
 }
 
-void HttpServer::Core::leave(Connection* connection) {
-  const std::lock_guard lock(mutex);
-  connections.erase(connection);
+void HttpServer::Core::enter(Socket socket) {
+  error_code failed;
+  const auto peer = socket.remote_endpoint(failed);
+  if (failed) return;  // it has gone already
+  error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  const asio::ip::address address = plain(peer.address());
+  const std::string who = address.to_string();
+  const auto connection = std::make_shared<Connection>(shared_from_this(), std::move(socket), who);
+  const auto go = [weak = connection->weak_from_this()] {
+    // One that is about to go away does not come back to life here.
+    const auto alive = weak.lock();
+    if (alive) asio::post(alive->executor(), [alive] { alive->send_away(); });
+  };
+  const auto guest = guests.enter(whose(address), address.is_loopback(), go);
+  if (!guest) return warn("closed a connection from " + who + ": there are too many");
+  connection->begin(*guest);
 }
 
 HttpServer::HttpServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
@@ -105,19 +120,11 @@ HttpServer::~HttpServer() {
     core->acceptor.close(ignored);
     core->pause.cancel();
   });
-  std::vector<std::shared_ptr<Core::Connection>> open;  // not to end under the lock that they take
   {
     const std::lock_guard lock(core_->mutex);
     core_->stopped = true;
-    for (Core::Connection* connection : core_->connections) {
-      // One that is about to go away does not come back to life here.
-      if (auto alive = connection->weak_from_this().lock()) open.push_back(std::move(alive));
-    }
   }
-  for (auto& connection : open) {
-    asio::post(connection->executor(), [connection] { connection->close(); });
-  }
-  open.clear();
+  core_->guests.close();
   work.reset();
   for (std::thread& thread : core_->threads) thread.join();
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "weir/base/result.h"
+#include "weir/cluster/http_limits.h"
 #include "weir/net/tls.h"
 
 namespace weir::cluster {
@@ -57,11 +58,14 @@ struct HttpServerOptions {
   std::uint64_t max_upload_bytes = 256ull << 20;
   std::size_t max_uploads = 4;  ///< at a time
   std::size_t max_body_bytes = 4 << 20;
-  std::size_t max_connections = 512;
+  std::uint64_t max_bodies_bytes = 64ull << 20;  ///< of all requests at a time, uploads aside
+  HttpGuests::Limits max_connections;
   unsigned threads = 3;
-  /// Until TLS has begun, a request's head is there, and its body; until an answer has been taken.
-  std::chrono::milliseconds tls_time{10000}, head_time{60000}, body_time{30000},
-      upload_time{600000}, write_time{30000};
+  /// Until TLS has begun, the first request's head is there, or that of a later one which has
+  /// begun, and a body; until an answer has been taken; and how long a connection may wait between
+  /// two.
+  std::chrono::milliseconds tls_time{10000}, head_time{10000}, body_time{30000},
+      upload_time{600000}, write_time{30000}, idle_time{60000};
 };
 
 /// Whether an address ("127.0.0.1", "::1", "localhost") is only reached from this host.

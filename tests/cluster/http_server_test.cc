@@ -23,9 +23,12 @@ namespace fs = std::filesystem;
 /// A socket that says whatever it is told to.
 class Caller {
  public:
-  explicit Caller(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit Caller(std::uint16_t port, in_addr_t from = INADDR_LOOPBACK)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
+    to.sin_addr.s_addr = htonl(from);
+    EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
     to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
@@ -429,19 +432,98 @@ TEST_F(HttpServerTest, SlowCallersAreCutOff) {
   EXPECT_TRUE(body.closed());
 }
 
-TEST_F(HttpServerTest, TooManyConnectionsAreClosedAndTheOthersGoOn) {
-  options_.max_connections = 3;
+TEST_F(HttpServerTest, HalfSaidHeadsShutNobodyOut) {
+  options_.max_connections = {.all = 8, .of_address = 8, .of_this_host = 8};
+  options_.head_time = std::chrono::hours(1);
   const auto port = serve();
-  std::vector<std::unique_ptr<Caller>> callers;
-  for (int i = 0; i < 3; ++i) {
-    callers.push_back(std::make_unique<Caller>(port));
-    callers.back()->send(get("/x"));
-    callers.back()->answer();
+  std::vector<std::unique_ptr<Caller>> crowd;
+  for (int i = 0; i < 40; ++i) {
+    crowd.push_back(std::make_unique<Caller>(port));
+    crowd.back()->send("GET /x HTTP/1.1\r\nHost: loc");
   }
-  Caller more(port);
-  EXPECT_TRUE(more.closed());
-  callers[0]->send(get("/still"));
-  EXPECT_TRUE(has(callers[0]->answer(), "GET [still]"));
+  Caller honest(port);
+  honest.send(get("/x"));
+  EXPECT_TRUE(has(honest.answer(), "GET [x]"));
+  for (int i = 0; i < 30; ++i) EXPECT_TRUE(crowd[static_cast<std::size_t>(i)]->closed()) << i;
+  crowd.back()->send("alhost\r\n\r\n");  // the newest have stayed
+  EXPECT_TRUE(has(crowd.back()->answer(), "GET [x]"));
+}
+
+TEST_F(HttpServerTest, WhoIsIdleShutsNobodyOut) {
+  options_.max_connections = {.all = 4, .of_address = 4, .of_this_host = 4};
+  options_.idle_time = std::chrono::hours(1);
+  const auto port = serve();
+  std::vector<std::unique_ptr<Caller>> crowd;
+  for (int served = 0, refused = 0; served < 20 && refused < 1000;) {
+    crowd.push_back(std::make_unique<Caller>(port));
+    crowd.back()->send(get("/x"));
+    // Who comes before the answers of the others have been taken is refused.
+    has(crowd.back()->answer(), "GET [x]") ? ++served : ++refused;
+    EXPECT_LT(refused, 1000);
+  }
+}
+
+TEST_F(HttpServerTest, OneAddressTakesNotAllConnections) {
+  options_.max_connections = {.all = 8, .of_address = 2, .of_this_host = 2};
+  const auto port = serve();
+  Caller other(port, INADDR_LOOPBACK + 1), first(port), second(port), third(port);
+  third.send(get("/x"));
+  EXPECT_TRUE(has(third.answer(), "GET [x]"));
+  EXPECT_TRUE(first.closed());
+  other.send(get("/x"));
+  EXPECT_TRUE(has(other.answer(), "GET [x]"));
+  second.send(get("/x"));
+  EXPECT_TRUE(has(second.answer(), "GET [x]"));
+}
+
+TEST_F(HttpServerTest, AllBodiesTogetherHaveALimit) {
+  options_.max_bodies_bytes = 1500;
+  const auto port = serve();
+  const std::string body(1000, 'b'), later = "Expect: 100-continue\r\n";
+  const std::string chunked =
+      "PUT /y HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string whole = put("/x", body, later);
+  for (int round = 0; round < 2; ++round) {
+    Caller first(port);
+    first.send(whole.substr(0, whole.size() - body.size()));
+    EXPECT_TRUE(first.answer().starts_with("HTTP/1.1 100"));
+    for (const std::string& head : {put("/y", body), chunked}) {
+      Caller second(port);
+      second.send(head);
+      const std::string no = second.answer();
+      EXPECT_TRUE(no.starts_with("HTTP/1.1 503")) << no;
+      EXPECT_TRUE(has(no, "Retry-After: 1")) << no;
+    }
+    Caller small(port);
+    small.send(put("/z", "words"));
+    EXPECT_TRUE(has(small.answer(), "body words"));
+    first.send(body);
+    EXPECT_TRUE(has(first.answer(), "PUT [x] body bbb"));
+  }
+  {
+    Caller gone(port);  // gives back what it had
+    gone.send(whole.substr(0, whole.size() - body.size()));
+    EXPECT_TRUE(gone.answer().starts_with("HTTP/1.1 100"));
+    gone.end();
+    EXPECT_TRUE(gone.closed());
+  }
+  Caller last(port);
+  last.send(put("/x", body));
+  EXPECT_TRUE(last.answer().starts_with("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, WaitsLongerForTheNextRequestThanForItsHead) {
+  options_.head_time = std::chrono::milliseconds(100);
+  const auto port = serve();
+  Caller caller(port), slow(port);
+  for (Caller* each : {&caller, &slow}) {
+    each->send(get("/x"));
+    EXPECT_TRUE(has(each->answer(), "GET [x]"));
+  }
+  slow.send("G");
+  EXPECT_TRUE(slow.closed());
+  caller.send(get("/later"));
+  EXPECT_TRUE(has(caller.answer(), "GET [later]"));
 }
 
 /// Keeps the replies for later.
@@ -458,6 +540,18 @@ TEST_F(LateReplies, ComeFromAnotherThreadAndOnce) {
   reply({200, "first", "text/plain"});
   reply({200, "second", "text/plain"});
   EXPECT_TRUE(has(caller.answer(), "first"));
+}
+
+TEST_F(LateReplies, TheirCallersMakeNoRoomForOthers) {
+  options_.max_connections = {.all = 1, .of_address = 1, .of_this_host = 1};
+  const auto port = serve();
+  Caller caller(port);
+  caller.send(get("/x"));
+  const auto reply = replies_.get_future().get();
+  Caller more(port);
+  EXPECT_TRUE(more.closed());
+  reply({200, "in the end", "text/plain"});
+  EXPECT_TRUE(has(caller.answer(), "in the end"));
 }
 
 TEST_F(LateReplies, AreDroppedWhenTheServerHasGone) {
