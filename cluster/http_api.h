@@ -53,7 +53,7 @@ class HttpApi {
   static bool looks_at(const std::string& verb);
   void look(const HttpCall& call, const std::string& text, const std::string& verb, Reply reply);
   void show_job(const std::string& text, Reply reply);
-  void checkpoints(const std::string& text, Reply reply);
+  void checkpoints(const HttpCall& call, const std::string& text, Reply reply);
   void dead_letters(const HttpCall& call, const std::string& text, Reply reply);
   void log_of(const HttpCall& call, const std::string& text, Reply reply);
 

@@ -171,12 +171,8 @@ void HttpServer::Core::Connection::call() {
     self->core_->post(self->executor(),
                       [self, what = std::move(what)]() mutable { self->answer(std::move(what)); });
   };
-  try {
-    core_->handler(std::move(call_), reply);
-  } catch (const std::exception& e) {
-    log_error("http", std::string("a request failed: ") + e.what());
-    reply(http_error(500, "io", std::string("The request failed: ") + e.what()));
-  }
+  answer_or_fail(to_string(call_), reply,
+                 [this, &reply] { core_->handler(std::move(call_), reply); });
 }
 
 // ---- answering ----------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ struct HttpServer::Core : std::enable_shared_from_this<HttpServer::Core> {
         guests(options.max_connections),
         bodies(options.max_bodies_bytes) {}
 
+  /// What a thread of the server does.
+  void serve();
   void accept();
   void enter(Socket socket);
   bool has_stopped();
@@ -124,6 +126,11 @@ class HttpServer::Core::Connection : public std::enable_shared_from_this<Connect
   std::uint64_t memory_ = 0;  ///< of Core::bodies
   char scrap_[4096];
 };
+
+/// Does `work`, which answers the call; when it throws, answers that it failed and says so in the
+/// log.
+void answer_or_fail(const std::string& call, const HttpServer::Reply& reply,
+                    const std::function<void()>& work);
 
 /// Whether an error is about what a caller sent, and neither about the link nor its end.
 bool is_bad_http(const boost::system::error_code& failed);

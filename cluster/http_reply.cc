@@ -1,8 +1,9 @@
-// Replies that say what went wrong; see http_server.h.
+// How calls are named, and replies that say what went wrong; see http_server.h.
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "weir/cluster/http_server.h"
+#include "weir/cluster/http_target.h"
 
 namespace weir::cluster {
 namespace {
@@ -32,6 +33,18 @@ unsigned status_of(const Error& error) {
 }
 
 }  // namespace
+
+std::string to_string(const HttpCall& call) {
+  constexpr std::size_t kMost = 200;
+  std::string text = call.method + " ";
+  for (const std::string& segment : call.path) {
+    text += "/" + percent_encode(segment);
+    if (text.size() > kMost) break;
+  }
+  if (call.path.empty()) text += "/";
+  if (text.size() > kMost) text = text.substr(0, kMost) + "...";
+  return text + " of " + call.peer;
+}
 
 HttpReply http_error(unsigned status, const std::string& code, const std::string& message) {
   const boost::json::object error{{"code", code}, {"message", message}};

@@ -37,6 +37,33 @@ bool is_loopback(const std::string& host) {
   return !failed && address.is_loopback();
 }
 
+void answer_or_fail(const std::string& call, const HttpServer::Reply& reply,
+                    const std::function<void()>& work) {
+  const auto failed = [&](const std::string& why) {
+    log_error("http", call + " failed: " + why);
+    reply(http_error(500, "io", "The request failed: " + why));
+  };
+  try {
+    work();
+  } catch (const std::exception& e) {
+    failed(e.what());
+  } catch (...) {
+    failed("what was thrown is no std::exception");
+  }
+}
+
+/// A connection whose callback throws ends with it: nothing holds it any more.
+void HttpServer::Core::serve() {
+  for (;;) {
+    try {
+      io.run();
+      return;
+    } catch (const std::exception& e) {
+      log_error("http", std::string("a connection was given up: ") + e.what());
+    }
+  }
+}
+
 void HttpServer::Core::warn(const std::string& line) {
   std::unique_lock lock(mutex);
   const auto said = lines.pass(line, std::chrono::steady_clock::now());
@@ -51,8 +78,8 @@ void HttpServer::Core::accept() {
   acceptor.async_accept(asio::make_strand(io), [this](error_code failed, tcp::socket socket) {
     if (failed == asio::error::operation_aborted) return;
     if (!failed) {
-      enter(std::move(socket));
-      return accept();
+      accept();  // first: the door stays open whatever happens to this one
+      return enter(std::move(socket));
     }
     pause.expires_after(std::chrono::milliseconds(100));  // no descriptors left, most likely
     pause.async_wait([this](error_code stopped_waiting) {
@@ -107,7 +134,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(HttpServerOptions options,
   }
   core->accept();
   for (unsigned i = 0; i < std::max(1u, o.threads); ++i) {
-    core->threads.emplace_back([io = &core->io] { io->run(); });
+    core->threads.emplace_back([core = core.get()] { core->serve(); });
   }
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(core)));
 }
@@ -129,8 +156,11 @@ HttpServer::~HttpServer() {
   for (std::thread& thread : core_->threads) thread.join();
 }
 
-void HttpServer::run(std::function<void()> work) {
-  core_->post(core_->io.get_executor(), std::move(work));
+void HttpServer::run(std::string call, Reply reply, std::function<HttpReply()> work) {
+  core_->post(core_->io.get_executor(),
+              [call = std::move(call), reply = std::move(reply), work = std::move(work)] {
+                answer_or_fail(call, reply, [&] { reply(work()); });
+              });
 }
 
 std::uint16_t HttpServer::port() const {

@@ -4,7 +4,8 @@
 //   error := {"error": {"code": text, "message": text}}
 //
 // Threads: the handler is called on one of the server's threads, several at a time; it may answer
-// there, or later from any thread. It should not block for long.
+// there, or later from any thread. It should not block for long. What it throws (a library that
+// gets no memory, say) is the answer to that request, 500, and a line in the log.
 #pragma once
 
 #include <chrono>
@@ -31,6 +32,9 @@ struct HttpCall {
                                              ///< removed after the answer, unless it was moved
   std::string peer;                          ///< address of the caller, for the log
 };
+
+/// "GET /api/v1/jobs/x of 10.0.0.7", for the log: no more than a line's length of it.
+std::string to_string(const HttpCall& call);
 
 struct HttpReply {
   unsigned status = 200;
@@ -84,8 +88,10 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
   std::uint16_t port() const;
-  /// Does something on one of the server's threads, or nothing when it ends. Any thread.
-  void run(std::function<void()> work);
+  /// Answers a call with what `work` returns on one of the server's threads; not at all when the
+  /// server ends. What `work` throws is answered with 500 and logged with `call`, as to_string
+  /// gives it. Any thread.
+  void run(std::string call, Reply reply, std::function<HttpReply()> work);
 
  private:
   struct Core;

@@ -63,7 +63,7 @@ bool HttpApi::looks_at(const std::string& verb) {
 void HttpApi::look(const HttpCall& call, const std::string& text, const std::string& verb,
                    Reply reply) {
   if (verb.empty()) return show_job(text, std::move(reply));
-  if (verb == "checkpoints") return checkpoints(text, std::move(reply));
+  if (verb == "checkpoints") return checkpoints(call, text, std::move(reply));
   if (verb == "log") return log_of(call, text, std::move(reply));
   if (verb == "dead-letters") return dead_letters(call, text, std::move(reply));
   if (verb == "exceptions") {
@@ -113,19 +113,20 @@ void HttpApi::show_job(const std::string& text, Reply reply) {
 }
 
 /// What its master says, which knows how they went; of a job that does not run what is stored.
-void HttpApi::checkpoints(const std::string& text, Reply reply) {
+void HttpApi::checkpoints(const HttpCall& call, const std::string& text, Reply reply) {
   with_job(text, true, std::move(reply),
-           [this](ClusterLeader& leader, const std::string& id, const Reply& to) {
+           [this, what = to_string(call)](ClusterLeader& leader, const std::string& id,
+                                          const Reply& to) {
              const std::string folder = leader.job(id)->spec.state_dir;
-             const auto stored = [this, folder, id, to] {
-               http_->run([folder, id, to] {
+             const auto stored = [this, what, folder, id, to] {
+               http_->run(what, to, [folder, id] {
                  auto list = stored_checkpoints(folder);
-                 if (!list.ok()) return to(http_error(list.error()));
-                 to(json_reply(200, {{"id", id},
-                                     {"state_dir", folder},
-                                     {"checkpoints", std::move(*list)},
-                                     {"history", json::array()},
-                                     {"totals", nullptr}}));
+                 if (!list.ok()) return http_error(list.error());
+                 return json_reply(200, {{"id", id},
+                                         {"state_dir", folder},
+                                         {"checkpoints", std::move(*list)},
+                                         {"history", json::array()},
+                                         {"totals", nullptr}});
                });
              };
              if (!leader.runs(id)) return stored();
@@ -146,12 +147,13 @@ void HttpApi::dead_letters(const HttpCall& call, const std::string& text, Reply 
   LettersAsked asked{text_in(call, "step"), text_in(call, "reason"), text_in(call, "after"),
                      *limit};
   with_job(text, true, std::move(reply),
-           [this, asked](ClusterLeader& leader, const std::string& id, const Reply& to) {
-             http_->run([folder = leader.job(id)->spec.state_dir, id, asked, to] {
+           [this, asked, what = to_string(call)](ClusterLeader& leader, const std::string& id,
+                                                 const Reply& to) {
+             http_->run(what, to, [folder = leader.job(id)->spec.state_dir, id, asked] {
                auto letters = stored_letters(folder, asked);
-               if (!letters.ok()) return to(http_error(letters.error()));
+               if (!letters.ok()) return http_error(letters.error());
                (*letters)["id"] = id;
-               to(json_reply(200, *letters));
+               return json_reply(200, *letters);
              });
            });
 }

@@ -1,6 +1,9 @@
 // The HTTP server over real sockets: what it answers. http_hostile_test.cc has callers that mean
 // harm.
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 #include <future>
+#include <new>
 #include <vector>
 
 #include "tests/cluster/http_fixture.h"
@@ -138,19 +141,48 @@ TEST_F(LateReplies, AreDroppedWhenTheServerHasGone) {
   reply({200, "late", "text/plain"});
 }
 
+/// A handler that throws by the path it is asked: at once, or in work of its own.
 class Throwing : public HttpServerTest {
  protected:
-  void handle(HttpCall, HttpServer::Reply) override { throw std::runtime_error("broken"); }
+  void handle(HttpCall call, HttpServer::Reply reply) override {
+    const auto fail = [what = call.path.back()]() -> HttpReply {
+      if (what == "memory") throw std::bad_alloc();
+      if (what == "system") throw boost::system::system_error(boost::asio::error::no_buffer_space);
+      if (what == "number") throw 7;
+      throw std::runtime_error("broken");
+    };
+    if (call.path[0] == "at-once") fail();
+    const std::string name = to_string(call);
+    server_->run(name, std::move(reply), fail);
+  }
 };
 
-TEST_F(Throwing, IsAnErrorOfThatRequest) {
+TEST_F(Throwing, IsAnErrorOfThatRequestAndALineInTheLog) {
   Caller caller(serve());
-  for (int i = 0; i < 2; ++i) {
-    caller.send(get("/x"));
-    const std::string no = caller.answer();
-    EXPECT_TRUE(no.starts_with("HTTP/1.1 500")) << no;
-    EXPECT_TRUE(has(no, "broken")) << no;
+  for (const std::string when : {"at-once", "later"}) {
+    for (const auto& [what, why] :
+         {std::pair{"error", "broken"}, std::pair{"memory", "bad_alloc"},
+          std::pair{"system", "buffer space"}, std::pair{"number", "no std::exception"}}) {
+      const std::string path = "/" + when + "/a%20b/" + what;
+      testing::internal::CaptureStderr();
+      caller.send(get(path));
+      const std::string no = caller.answer();
+      const std::string log = testing::internal::GetCapturedStderr();
+      EXPECT_TRUE(no.starts_with("HTTP/1.1 500")) << no;
+      EXPECT_TRUE(has(no, why)) << no;
+      EXPECT_TRUE(has(log, "GET " + path + " of 127.0.0.1 failed: ")) << log;
+      EXPECT_TRUE(has(log, why)) << log;
+    }
   }
+}
+
+TEST(HttpCall, IsNamedInALine) {
+  HttpCall call;
+  call.method = "GET";
+  call.peer = "::1";
+  EXPECT_EQ(to_string(call), "GET / of ::1");
+  call.path = {std::string(20'000, 'x'), "y"};
+  EXPECT_EQ(to_string(call), "GET /" + std::string(195, 'x') + "... of ::1");
 }
 
 TEST(HttpTarget, IsTakenApartAndPutTogether) {
