@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "weir/base/plain_text.h"
+
 namespace weir {
 namespace {
 
@@ -53,32 +55,12 @@ spdlog::logger& logger() {
   return *instance;
 }
 
-void append_printable(std::string& out, std::string_view text) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += "\\x";
-      out += kDigits[byte >> 4];
-      out += kDigits[byte & 0xf];
-    } else {
-      out += c;
-    }
-  }
-}
-
 }  // namespace
 
 void log(LogLevel level, std::string_view component, std::string_view message) {
   const auto spdlog_level = to_spdlog(level);
   if (!logger().should_log(spdlog_level)) return;
-  std::string line;
-  line.reserve(component.size() + message.size() + 2);
-  append_printable(line, component);
-  line += ": ";
-  append_printable(line, message);
+  const std::string line = printable(component) + ": " + printable(message);
   logger().log(spdlog_level, spdlog::string_view_t(line));
 }
 

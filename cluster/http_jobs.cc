@@ -4,9 +4,12 @@
 
 #include "weir/base/log.h"
 #include "weir/base/path.h"
+#include "weir/base/plain_text.h"
 #include "weir/base/s3/s3.h"
 #include "weir/cluster/http_api.h"
 #include "weir/cluster/http_json.h"
+#include "weir/cluster/job_names.h"
+#include "weir/runtime/run.h"
 
 namespace weir::cluster {
 namespace {
@@ -14,6 +17,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::chrono::seconds kTimeout{30}, kGraphTimeout{5};
+constexpr std::size_t kMaxRequest = 100;  // bytes of what a job's master is asked
 constexpr const char* kMustBeSeen =
     " must be an absolute path in the storage that all hosts share, or s3://BUCKET/NAME";
 
@@ -24,13 +28,13 @@ bool all_hosts_see(const std::string& path) {
 
 /// Whether a job may have so many subtasks, of which its graph says how many it may. Nothing can be
 /// said without that.
-Status check_parallelism(std::uint32_t wanted, const Result<std::string>& graph) {
+Status check_by_graph(std::uint32_t wanted, const Result<std::string>& graph) {
   const auto answer = answer_object(graph);
   const json::value* most = answer.ok() ? answer->if_contains("max_parallelism") : nullptr;
-  if (most == nullptr || !most->is_int64() || wanted <= most->get_int64()) return {};
-  return Error{ErrorCode::invalid_argument, "Parallelism " + std::to_string(wanted) +
-                                                " is not from 1 to the job's max_parallelism of " +
-                                                std::to_string(most->get_int64())};
+  json::error_code none;
+  const auto number = most != nullptr ? most->to_number<std::uint32_t>(none) : 0;
+  if (most == nullptr || none) return {};
+  return check_parallelism(wanted, number);
 }
 
 std::string new_job_id() {
@@ -131,6 +135,9 @@ void HttpApi::submit(const HttpCall& call, Reply reply) {
 
 void HttpApi::handle_job(HttpCall call, Path path, Reply reply) {
   const std::string text = path[1], verb = path.size() > 2 ? path[2] : "";
+  if (Status fits = check_plain("job", text, kMaxJobName); !fits.ok()) {
+    return reply(http_error(fits.error()));
+  }
   const bool reads = verb.empty() || looks_at(verb);
   const bool acts = verb == "cancel" || verb == "stop" || verb == "savepoint" ||
                     verb == "request" || verb == "rescale" || verb == "update";
@@ -154,9 +161,14 @@ void HttpApi::act(const HttpCall& call, const std::string& text, const std::stri
   if (kind.empty()) {
     return reply(http_error(400, "invalid_argument", "'request' must say what is asked"));
   }
+  if (Status fits = check_plain("request", kind, kMaxRequest); !fits.ok()) {
+    return reply(http_error(fits.error()));
+  }
   if (kind == "savepoint") {
     const json::value* to = request.if_contains("to");
-    if (to == nullptr || !to->is_string() || !all_hosts_see(std::string(to->get_string()))) {
+    const std::string path = to != nullptr && to->is_string() ? std::string(to->get_string()) : "";
+    if (Status fits = check_path("to", path); !fits.ok()) return reply(http_error(fits.error()));
+    if (!all_hosts_see(path)) {
       return reply(http_error(400, "invalid_argument", std::string("'to'") + kMustBeSeen));
     }
     if (!request.contains("stop")) request["stop"] = false;
@@ -228,7 +240,7 @@ void HttpApi::change(const HttpCall& call, const std::string& text, const std::s
                    if (!answer.ok() && answer.error().code == ErrorCode::cancelled) {
                      return to(http_error(answer.error()));
                    }
-                   const Status fits = check_parallelism(wanted, answer);
+                   const Status fits = check_by_graph(wanted, answer);
                    fits.ok() ? go_on() : to(http_error(fits.error()));
                  });
            });

@@ -7,7 +7,8 @@
 #include <boost/json/value_to.hpp>
 #include <optional>
 
-#include "weir/base/utf8.h"
+#include "weir/base/plain_text.h"
+#include "weir/cluster/job_names.h"
 #include "weir/cluster/job_options.h"
 #include "weir/cluster/stored_view.h"
 
@@ -18,18 +19,9 @@ namespace json = boost::json;
 
 Error wrong(const std::string& what) { return {ErrorCode::invalid_argument, what}; }
 
-Status read_text(const json::value& value, const std::string& name, std::size_t most,
-                 std::string& out) {
+Status read_text(const json::value& value, const std::string& name, std::string& out) {
   if (!value.is_string()) return wrong("'" + name + "' must be text");
-  const std::string text(value.get_string());
-  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
-  });
-  if (text.size() > most || !plain) {
-    return wrong("'" + name + "' must be at most " + std::to_string(most) +
-                 " bytes without control characters");
-  }
-  out = text;
+  out = std::string(value.get_string());
   return {};
 }
 
@@ -38,7 +30,7 @@ Status read_map(const json::value& value, const std::string& name,
   if (!value.is_object()) return wrong("'" + name + "' must be an object of texts");
   std::map<std::string, std::string> map;
   for (const auto& [key, text] : value.get_object()) {
-    if (!text.is_string()) return wrong("'" + name + "." + std::string(key) + "' must be text");
+    if (!text.is_string()) return wrong("'" + name + "." + printable(key) + "' must be text");
     map[std::string(key)] = std::string(text.get_string());
   }
   out = std::move(map);
@@ -46,23 +38,23 @@ Status read_map(const json::value& value, const std::string& name,
 }
 
 Status read_field(const std::string& name, const json::value& value, JobSpec& spec) {
-  if (name == "name") return read_text(value, name, 100, spec.name);
-  if (name == "library") return read_text(value, name, 255, spec.library);
-  if (name == "library_hash") return read_text(value, name, 32, spec.library_hash);
-  if (name == "state_dir") return read_text(value, name, 4096, spec.state_dir);
-  if (name == "from") return read_text(value, name, 4096, spec.from);
+  if (name == "name") return read_text(value, name, spec.name);
+  if (name == "library") return read_text(value, name, spec.library);
+  if (name == "library_hash") return read_text(value, name, spec.library_hash);
+  if (name == "state_dir") return read_text(value, name, spec.state_dir);
+  if (name == "from") return read_text(value, name, spec.from);
   if (name == "settings") return read_map(value, name, spec.settings);
   if (name == "options") {
     WEIR_TRY(read_map(value, name, spec.options));
     for (const auto& [option, text] : spec.options) {
       if (std::find(std::begin(kJobOptions), std::end(kJobOptions), option) ==
           std::end(kJobOptions)) {
-        return wrong("There is no option '" + option + "' for jobs of a cluster");
+        return wrong("There is no option '" + printable(option) + "' for jobs of a cluster");
       }
     }
     return {};
   }
-  if (name != "parallelism") return wrong("A job has no field '" + name + "'");
+  if (name != "parallelism") return wrong("A job has no field '" + printable(name) + "'");
   json::error_code failed;
   const auto number = value.to_number<std::uint32_t>(failed);
   if (failed || number < 1 || number > 32768) {
@@ -87,7 +79,7 @@ Result<json::object> body_object(const std::string& body) {
 
 Status read_spec(const json::object& object, JobSpec& spec) {
   for (const auto& [name, value] : object) WEIR_TRY(read_field(std::string(name), value, spec));
-  return {};
+  return check_names(spec);
 }
 
 Result<json::object> answer_object(const Result<std::string>& answer) {

@@ -17,7 +17,7 @@ HttpReply wrong_method(const std::string& allowed);
 /// The body of a request; an empty one is an empty object. Error: invalid_argument.
 Result<boost::json::object> body_object(const std::string& body);
 /// Fills `spec` with what a request says of it; other fields stay. Error: invalid_argument, which
-/// names the field that is unknown or wrong.
+/// names the field that is unknown or wrong, of the names and paths of all of `spec` (job_names.h).
 Status read_spec(const boost::json::object& object, JobSpec& spec);
 
 /// The object that a job answered. Errors: its own; corrupt for what is none.

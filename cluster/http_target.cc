@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "weir/base/plain_text.h"
+
 namespace weir::cluster {
 namespace {
 
@@ -29,10 +31,9 @@ bool decode(std::string_view text, bool plus_is_space, std::string& out) {
     } else if (c == '+' && plus_is_space) {
       c = ' ';
     }
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
     out += c;
   }
-  return true;
+  return find_control(out) == std::string::npos;
 }
 
 /// What stands before the first `separator`, which is taken away with it.

@@ -15,8 +15,8 @@ struct HttpTarget {
   std::map<std::string, std::string> query;  ///< decoded; of repeated names the last one
 };
 
-/// Of "/a/b?c=d". Nothing when it does not begin with '/', holds a bad escape or a control
-/// character, or has more than 100 segments or parameters.
+/// Of "/a/b?c=d". Nothing when it does not begin with '/', holds a bad escape, a control character
+/// or what is no UTF-8, or has more than 100 segments or parameters.
 std::optional<HttpTarget> parse_target(std::string_view target);
 
 /// `text` as a segment of a path, or as a name or value of a query.

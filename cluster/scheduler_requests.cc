@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "weir/cluster/job_names.h"
 #include "weir/cluster/scheduler.h"
 
 namespace weir::cluster {
@@ -22,8 +23,11 @@ Error is_over_already(const JobRecord& record) {
 }
 
 Status check(const JobSpec& spec) {
-  if (spec.parallelism > 0) return check_size(spec);
-  return Error{ErrorCode::invalid_argument, "A job needs a parallelism of at least 1."};
+  if (spec.parallelism == 0) {
+    return Error{ErrorCode::invalid_argument, "A job needs a parallelism of at least 1."};
+  }
+  WEIR_TRY(check_names(spec));
+  return check_size(spec);
 }
 
 /// As folders are compared: without looking at them, so that links are not followed.

@@ -40,12 +40,7 @@ Result<Job> build_job(JobFunction function, const RunOptions& options) {
     return Error{ErrorCode::user_code,
                  "The job threw while it built its graph, and what it threw is no std::exception"};
   }
-  if (options.parallelism < 1 || options.parallelism > job.max_parallelism()) {
-    return Error{ErrorCode::invalid_argument,
-                 "Parallelism " + std::to_string(options.parallelism) +
-                     " is not from 1 to the job's max_parallelism of " +
-                     std::to_string(job.max_parallelism())};
-  }
+  WEIR_TRY(check_parallelism(options.parallelism, job.max_parallelism()));
   if (const auto unused = job.unused_config(); !unused.empty()) {
     std::string names;
     for (const std::string& key : unused) names += (names.empty() ? "" : ", ") + key;
@@ -53,6 +48,13 @@ Result<Job> build_job(JobFunction function, const RunOptions& options) {
                  "The job has no setting called " + names + "; check the spelling of --set"};
   }
   return job;
+}
+
+Status check_parallelism(std::uint32_t wanted, std::uint32_t max_parallelism) {
+  if (1 <= wanted && wanted <= max_parallelism) return {};
+  return Error{ErrorCode::invalid_argument, "Parallelism " + std::to_string(wanted) +
+                                                " is not from 1 to the job's max_parallelism of " +
+                                                std::to_string(max_parallelism)};
 }
 
 Result<RunResult> run(JobFunction function, RunOptions options) {

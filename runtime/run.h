@@ -51,6 +51,10 @@ struct RunOptions {
   Duration batch_timeout{2};  ///< how long a record may wait for its batch to fill
 };
 
+/// Whether steps of a job of that `max_parallelism` may have `wanted` subtasks. Error:
+/// invalid_argument.
+Status check_parallelism(std::uint32_t wanted, std::uint32_t max_parallelism);
+
 /// How the job stands.
 struct JobStatus {
   struct Step {

@@ -299,6 +299,39 @@ TEST_F(CoordinatorTest, AJobWithTooLargeSettingsIsRefusedAndTheLeaderStays) {
   EXPECT_EQ(server->standing().epoch, epoch);
 }
 
+TEST_F(CoordinatorTest, NamesThatNoSystemTakesAreRefusedByTheirField) {
+  const auto server = start();
+  wait_until_leads(*server);
+  const std::string job = submit(*server, "words");
+  const auto refused = [&](const std::string& field, const std::string& path,
+                           const std::string& body) {
+    const auto [status, answer] = call(*server, "POST", "/api/v1/jobs" + path, body);
+    EXPECT_EQ(status, 400u) << path << body;
+    EXPECT_NE(json::serialize(answer).find("'" + field + "' "), std::string::npos)
+        << json::serialize(answer);
+  };
+  const std::string savepoint = "/words/savepoint", update = "/words/update";
+  const std::string long_name(300, 'x');
+  refused("to", savepoint, R"({"to":"/tmp/a\u0000b"})");
+  refused("to", savepoint, R"({"to":"/tmp/a\nb"})");
+  refused("to", savepoint, R"({"to":"/tmp/)" + long_name + R"("})");
+  refused("to", "/words/request", R"({"request":"savepoint","to":"/tmp/a\u001bb"})");
+  refused("to", savepoint, R"({"to":7})");
+  refused("request", "/words/request", R"({"request":"a\nb"})");
+  refused("name", "", R"({"name":"a\nb"})");
+  refused("library", "", R"({"name":"a","library":"a\u0007"})");
+  refused("state_dir", "", R"({"name":"a","state_dir":"/a\u0000b"})");
+  refused("from", "", R"({"name":"a","from":"/)" + long_name + R"("})");
+  refused("settings (a name)", update, R"({"settings":{"a\nb":""}})");
+  refused("settings.a", update, R"({"settings":{"a":"\u0000"}})");
+  refused("options.memory", update, R"({"options":{"memory":"4\u0000GB"}})");
+  refused("job", "/" + long_name + "/stop", "{}");
+  EXPECT_EQ(call(*server, "GET", "/api/v1/jobs/%C2%9B31m").first, 400u);
+  EXPECT_EQ(call(*server, "GET", "/api/v1/jobs/%FF").first, 400u);
+  EXPECT_EQ(ask(*server, "/jobs").at("jobs").as_array().size(), 1u);
+  EXPECT_EQ(state_of(*server, job), "waiting");
+}
+
 TEST_F(CoordinatorTest, RequestsOfAWorkerThatGoesAwayFail) {
   const auto server = start();
   wait_until_leads(*server);

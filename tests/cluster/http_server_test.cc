@@ -194,8 +194,9 @@ TEST(HttpTarget, IsTakenApartAndPutTogether) {
   EXPECT_TRUE(parse_target("/")->path.empty());
   std::string deep;
   for (int i = 0; i < 101; ++i) deep += "/x";
-  for (const std::string& bad : {std::string(), std::string("a"), std::string("/%"),
-                                 std::string("/%4"), std::string("/?a=%0a"), deep}) {
+  for (const std::string& bad :
+       {std::string(), std::string("a"), std::string("/%"), std::string("/%4"),
+        std::string("/?a=%0a"), std::string("/%ff"), std::string("/%c2%9b"), deep}) {
     EXPECT_FALSE(parse_target(bad)) << bad;
   }
   const std::string text = "weird / name?&=+%\xc3\xa4";

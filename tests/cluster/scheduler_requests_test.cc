@@ -53,6 +53,16 @@ TEST_F(SchedulerRequests, WhatIsTooLargeForTheRegistryIsRefused) {
   EXPECT_EQ(play.record("j-2").state, JobState::running);
 }
 
+TEST_F(SchedulerRequests, NamesThatNoSystemTakesAreRefused) {
+  JobSpec spec = Play::spec(1);
+  spec.settings["a\nb"] = "";
+  EXPECT_THAT(play.submit("j-2", spec), ElementsAre("error invalid_argument"));
+  const auto refused = play.scheduler->change("j-1", spec, play.now, play.wall);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("'settings (a name)'"));
+  EXPECT_EQ(play.record().state, JobState::starting);
+}
+
 TEST_F(SchedulerRequests, AStateFolderBelongsToOneJobThatIsNotOver) {
   JobSpec spec = Play::spec(1);
   spec.state_dir = "/state/carts";
