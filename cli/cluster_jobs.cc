@@ -116,8 +116,7 @@ Result<int> logs(const Args& args) {
     if (!answer.ok() && (!args.has("follow") || seen.empty())) return answer.error();
     if (answer.ok()) {
       const std::string log = field(*answer, "log");
-      const std::string_view more = news(seen, log);
-      std::fwrite(more.data(), 1, more.size(), stdout);
+      print_foreign(news(seen, log));
       std::fflush(stdout);
       seen = log;
     }
@@ -171,7 +170,8 @@ Command logs_command() {
           asking({{"process", "N", "which process; default 0, the job's master"},
                   {"bytes", "SIZE", "at most so much of its end, up to 4MiB; default 64KiB"},
                   {"follow", nullptr, "go on until the job is over"}}),
-          "",
+          "On a terminal control characters that a job has written are shown as \\x1b; into a file "
+          "or\na pipe the log goes as it is.\n",
           logs};
 }
 

@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/help.h"
+#include "cli/output.h"
 #include "weir/build_id.h"
 
 namespace weir::cli {
@@ -19,7 +20,7 @@ namespace {
 
 int complain(const Error& error) {
   std::fflush(stdout);
-  std::fprintf(stderr, "weir: %s\n", error.message.c_str());
+  std::fprintf(stderr, "weir: %s\n", for_people(error.message).c_str());
   return exit_code_of(error);
 }
 

@@ -1,13 +1,21 @@
 // Tables, JSON lines and numbers for people; see output.h.
 #include "cli/output.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <cstdio>
 
+#include "weir/base/plain_text.h"
 #include "weir/base/utf8.h"
 
 namespace weir::cli {
+
+void Table::add(std::vector<std::string> row) {
+  for (std::string& cell : row) cell = printable(cell);
+  rows_.push_back(std::move(row));
+}
 
 void Table::print() const {
   std::vector<std::size_t> widths;
@@ -23,6 +31,14 @@ void Table::print() const {
     }
     std::printf("%s\n", line.c_str());
   }
+}
+
+std::string for_people(std::string_view text) { return printable(text, "\n\t"); }
+
+void print_foreign(std::string_view text) {
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  const std::string shown = terminal ? for_people(text) : std::string(text);
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
 }
 
 void print_json(const boost::json::object& object) {
@@ -74,7 +90,7 @@ std::string one_line(std::string_view text, std::size_t width) {
       if (!line.empty() && static_cast<unsigned char>(line.back()) >= 0xc0) line.pop_back();
       return line + "...";
     }
-    const bool control = size == 1 && static_cast<unsigned char>(text[0]) < 0x20;
+    const bool control = size > 0 && find_control(character) == 0;
     line += size == 0 ? "?" : control ? " " : std::string(character);
     text.remove_prefix(character.size());
   }

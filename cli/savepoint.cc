@@ -181,7 +181,7 @@ void print_cluster_status(const json::object& job) {
     const json::object& last = exceptions->get_array().front().as_object();
     std::printf("attempt %s failed at %s%s%s: %s\n", field(last, "attempt").c_str(),
                 field(last, "at").c_str(), field(last, "worker").empty() ? "" : " on ",
-                field(last, "worker").c_str(), field(last, "message").c_str());
+                field(last, "worker").c_str(), for_people(field(last, "message")).c_str());
   }
   const json::value* status = job.if_contains("status");
   if (status != nullptr && status->is_object()) {
@@ -191,7 +191,7 @@ void print_cluster_status(const json::object& job) {
                 field(s, "dead_letters").c_str());
     print_steps(s);
   } else if (const std::string problem = field(job, "status_problem"); !problem.empty()) {
-    std::printf("it does not say how it stands: %s\n", problem.c_str());
+    std::printf("it does not say how it stands: %s\n", for_people(problem).c_str());
   }
 }
 

@@ -54,7 +54,7 @@ int say_end(const Args& args, const json::object& job) {
                 field(job, "id").c_str(), state.c_str(), field(job, "last_checkpoint").c_str());
   }
   if (state == "failed") {
-    std::fprintf(stderr, "weir: %s\n", field(job, "problem").c_str());
+    std::fprintf(stderr, "weir: %s\n", for_people(field(job, "problem")).c_str());
     std::fprintf(stderr, "weir: 'weir logs %s' shows what its process said\n",
                  field(job, "id").c_str());
   }

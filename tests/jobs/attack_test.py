@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """What may happen to a running job: signals in bad moments, damaged checkpoints, odd input files,
-strangers on the control socket, replays that race. The output must be right, or the run refused."""
+strangers on the control socket, replays that race. The output must be right, or the run refused.
+And what callers of a coordinator's API may do who have no token: nothing to the others."""
 
+import contextlib
 import gzip
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -17,6 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 from cli_test import BROKEN, ORDERS, WEIR, WORDS, CommandTest
+from cluster_test import ClusterTest
 
 HEAD = "customer,amount,at\n"
 ROWS = 6000
@@ -210,6 +214,48 @@ class Strangers(AttackTest):
         for connection in [asking, *idle]:
             connection.close()
         self.finish_right()
+
+
+class CallersWithoutAToken(ClusterTest):
+    """Of the API of a coordinator that wants one."""
+
+    def setUp(self):
+        super().setUp()
+        self.env["WEIR_TOKEN"] = "of-this-test"
+        process = self.local(1)
+        self.coordinator = self.children(process)["coordinator"][0]
+        host, port = re.match(r"http://(.*):(\d+)", self.env["WEIR_CLUSTER"]).groups()
+        self.address = host, int(port)
+
+    def say(self, text):
+        connection = socket.create_connection(self.address, timeout=30)
+        self.addCleanup(connection.close)
+        connection.sendall(text.encode())
+        return connection
+
+    def memory(self):
+        """The most that the coordinator has had so far, in MiB."""
+        status = Path(f"/proc/{self.coordinator}/status").read_text()
+        return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) / 1024
+
+    def test_their_bodies_are_not_kept(self):
+        before = self.memory()
+        for path in ("/health", "/ready", "/api/v1/jobs"):
+            for _ in range(50):
+                caller = self.say(f"PUT {path} HTTP/1.1\r\nHost: localhost\r\n"
+                                  "Content-Length: 4000000\r\n\r\n")
+                with contextlib.suppress(OSError):  # it has closed
+                    caller.sendall(bytes(3_900_000))
+        self.assertEqual(self.jobs(), [])
+        self.assertLess(self.memory() - before, 100)
+
+    def test_their_half_said_heads_shut_nobody_out(self):
+        crowd = [self.say("GET /health HTTP/1.1\r\nHost: loc") for _ in range(700)]
+        self.assertEqual(self.jobs(), [])
+        with contextlib.suppress(ConnectionError):
+            self.assertEqual(crowd[0].recv(100), b"")
+        crowd[-1].sendall(b"alhost\r\n\r\n")
+        self.assertTrue(crowd[-1].recv(100).startswith(b"HTTP/1.1 200"))
 
 
 class Replays(AttackTest):

@@ -5,6 +5,7 @@ coordinators killed, jobs stopped, rescaled and updated; after each the output m
 import collections
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -230,6 +231,34 @@ class Requests(ClusterTest):
         self.assertRegex(text, r'weir_job_up\{job="orders",id="j-[0-9a-f]{8}"\} 1')
         self.assertRegex(text, r'weir_step_records_in_total\{job="orders",[^}]*\} [0-9]')
 
+    def test_a_log_does_nothing_to_a_terminal(self):
+        self.write_orders()
+        orders = self.folder / "orders.csv"
+        orders.write_text(orders.read_text().replace("\nc0,", "\nevil,", 1))
+        self.local(1)
+        self.submit_orders("--set", "evil=escape")
+        wild = "\x1b[2J\x1b]0;taken\a \x9b31m\rover\n"
+        self.wait_for("the log", lambda: wild in self.raw("logs", "orders").decode())
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([WEIR, "logs", "orders"], stdout=theirs, env=self.env):
+            os.close(theirs)
+            seen = b""
+            while piece := self.read_terminal(ours):
+                seen += piece
+        os.close(ours)
+        self.assertIn(rb"\x1b[2J\x1b]0;taken\x07 \xc2\x9b31m\x0dover" + b"\r\n", seen)
+        self.assertNotRegex(seen.decode(), "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+    def raw(self, *words):
+        return subprocess.run([WEIR, *words], stdout=subprocess.PIPE, timeout=60, env=self.env,
+                              check=True).stdout
+
+    @staticmethod
+    def read_terminal(terminal):
+        try:
+            return os.read(terminal, 4096)
+        except OSError:  # nobody has it open any more
+            return b""
 
     def test_processes_without_anything_to_do_sleep(self):
         """The thread that runs tasks and drives the network gives its core up."""
