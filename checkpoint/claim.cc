@@ -22,8 +22,14 @@
 // behind its last file is gone, it still finds higher ids than its own when it looks after it has
 // made a file, and is fenced before anybody hears of that checkpoint; which is no longer the
 // newest.
+//
+// Which job holds the folder is said by the newest claim, too, unless that job's end is marked
+// behind it. Who wants to begin reads that and takes the id behind all that it has read; if
+// anything came in between, that name is taken, and it reads again. So no two jobs find the folder
+// free and take it both, whatever path led them there.
 #include <algorithm>
 
+#include "weir/base/check.h"
 #include "weir/checkpoint/attempt.h"
 #include "weir/checkpoint/mark.h"
 #include "weir/checkpoint/store.h"
@@ -47,6 +53,25 @@ void drop_old_claims(Storage& storage, const std::string& root, const std::vecto
   }
 }
 
+/// The job that holds the folder; empty when none does, or one that does not say.
+std::string holder_of(const std::vector<Slot>& slots) {
+  const auto newest = std::find_if(slots.rbegin(), slots.rend(),
+                                   [](const Slot& slot) { return slot.says_owner(); });
+  return newest == slots.rend() ? "" : newest->mark->owner.value_or("");
+}
+
+Status check_holder(const std::string& root, const std::string& holder,
+                    const ClaimRequest& request) {
+  if (holder.empty() || holder == request.owner || request.over.contains(holder)) return {};
+  return Error{ErrorCode::already_exists,
+               "The state folder " + root + " is held by job " + holder +
+                   " of a cluster, which is not known to be over. Stop or cancel that job first, "
+                   "or give this one another folder with --state. If it is over for good, begin "
+                   "with --take-over " +
+                   holder + ".",
+               false};
+}
+
 /// The mark of an attempt that begins behind `slots`.
 Mark make_claim(const ClaimRequest& request, const std::vector<Slot>& slots) {
   Mark mark;
@@ -55,6 +80,7 @@ Mark make_claim(const ClaimRequest& request, const std::vector<Slot>& slots) {
   mark.attempt = attempt_name(mark.last, request.tag);
   mark.run_id = request.run_id;
   mark.at = request.at;
+  if (!request.owner.empty()) mark.owner = request.owner;
   // Attempts that overlap before the first checkpoint are one run.
   if (!slots.empty() && slots.front().is_claim()) mark.run_id = slots.front().mark->run_id;
   return mark;
@@ -65,6 +91,7 @@ Mark make_claim(const ClaimRequest& request, const std::vector<Slot>& slots) {
 Result<Claim> CheckpointStore::claim(const ClaimRequest& request) {
   for (int tries = 0; tries < kMostTries; ++tries) {
     WEIR_ASSIGN(const std::vector<Slot> slots, list_slots(storage_, root_));
+    WEIR_TRY(check_holder(root_, holder_of(slots), request));
     const Mark mark = make_claim(request, slots);
     const std::string path = store_layout::manifest_path(root_, mark.first);
     const Status taken = write_new_file(storage_, path, encode_mark(mark), request.tag);
@@ -90,6 +117,21 @@ Result<Claim> CheckpointStore::claim(const ClaimRequest& request) {
   return Error{ErrorCode::io, "The state folder " + root_ +
                                   " cannot be claimed: something in its folder 'checkpoints' is in "
                                   "the way, or others start without end."};
+}
+
+Status CheckpointStore::release(EventTime at) {
+  Mark mark;
+  mark.mark = MarkKind::released;
+  mark.at = at;
+  {
+    const std::lock_guard lock(mutex_);
+    WEIR_CHECK(last_.has_value(), "a folder is released by who has claimed it");
+    mark.first = mark.last = *last_ + 1;
+    mark.attempt = attempt_;
+  }
+  WEIR_TRY(take_next(mark.first, encode_mark(mark), mark.attempt));
+  took(mark.last);
+  return {};
 }
 
 Status CheckpointStore::check_claim() {

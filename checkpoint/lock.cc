@@ -33,6 +33,7 @@ class Fd {
   ~Fd() {
     if (fd_ >= 0) ::close(fd_);
   }
+  Fd(Fd&& other) noexcept : fd_(other.release()) {}
   Fd(const Fd&) = delete;
   Fd& operator=(const Fd&) = delete;
   int get() const { return fd_; }
@@ -57,6 +58,35 @@ bool write_pid(int fd) {
          ::pwrite(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
 }
 
+/// The two files, of which one is locked, and that one.
+struct Locked {
+  Fd file, folder;
+  bool is_folder = true;
+  int failed = 0;  // errno of the lock
+};
+
+/// Tries to lock `root`, whose file is `path`.
+Result<Locked> lock_folder(const std::string& root, const std::string& path, int how) {
+  // O_CLOEXEC: a child of a user's function must not keep the lock when we are gone.
+  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (file.get() < 0) return lock_error(path, errno);
+  Fd folder(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0) return lock_error(root, errno);
+  Locked locked{std::move(file), std::move(folder)};
+  locked.failed = ::flock(locked.folder.get(), how | LOCK_NB) == 0 ? 0 : errno;
+  if (locked.failed != 0 && locked.failed != EWOULDBLOCK) {
+    locked.is_folder = false;
+    locked.failed = ::flock(locked.file.get(), how | LOCK_NB) == 0 ? 0 : errno;
+  }
+  if (locked.failed == EWOULDBLOCK) {
+    return Error{ErrorCode::already_exists,
+                 "The state folder " + root + " is in use by " + holder_of(locked.file.get()) +
+                     ". Stop that job first, or give this one another folder with --state.",
+                 false};
+  }
+  return locked;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<StateLock>> StateLock::acquire(const std::string& root) {
@@ -64,26 +94,18 @@ Result<std::unique_ptr<StateLock>> StateLock::acquire(const std::string& root) {
   std::filesystem::create_directories(root, created);
   const std::string path = root + "/lock";
   if (created) return lock_error(path, created.value());
-  // O_CLOEXEC: a child of a user's function must not keep the lock when we are gone.
-  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (file.get() < 0) return lock_error(path, errno);
-  Fd folder(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0) return lock_error(root, errno);
-  Fd* held = &folder;
-  int failed = ::flock(folder.get(), LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
-  if (failed != 0 && failed != EWOULDBLOCK) {
-    held = &file;
-    failed = ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
-  }
-  if (failed == EWOULDBLOCK) {
-    return Error{ErrorCode::already_exists,
-                 "The state folder " + root + " is in use by " + holder_of(file.get()) +
-                     ". Stop that job first, or give this one another folder with --state.",
-                 false};
-  }
-  if (failed != 0) return lock_error(path, failed);
-  if (!write_pid(file.get())) return lock_error(path, errno);
-  return std::unique_ptr<StateLock>(new StateLock(held->release()));
+  WEIR_ASSIGN(Locked locked, lock_folder(root, path, LOCK_EX));
+  if (locked.failed != 0) return lock_error(path, locked.failed);
+  if (!write_pid(locked.file.get())) return lock_error(path, errno);
+  return std::unique_ptr<StateLock>(
+      new StateLock((locked.is_folder ? locked.folder : locked.file).release()));
+}
+
+Result<std::unique_ptr<StateLock>> StateLock::acquire_shared(const std::string& root) {
+  WEIR_ASSIGN(Locked locked, lock_folder(root, root + "/lock", LOCK_SH));
+  if (locked.failed != 0) return std::unique_ptr<StateLock>();
+  return std::unique_ptr<StateLock>(
+      new StateLock((locked.is_folder ? locked.folder : locked.file).release()));
 }
 
 // The file stays: where it is what is locked, removing it would let two processes hold locks on two

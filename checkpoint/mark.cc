@@ -10,12 +10,15 @@ namespace {
 
 constexpr std::string_view kTrailer = "\nweir-mark-hash ";
 constexpr std::uint64_t kMaxMarkBytes = 2048;  // what is larger is a manifest
+constexpr std::string_view kNoOwner = ",\"owner\":null}";
 
 }  // namespace
 
 std::string encode_mark(const Mark& mark) {
   std::string bytes;
   to_json(bytes, mark);
+  // As in folders of before there were owners.
+  if (!mark.owner) bytes.replace(bytes.size() - kNoOwner.size(), kNoOwner.size(), "}");
   const std::string hash = content_hash(bytes).hex();
   return bytes.append(kTrailer).append(hash).append("\n");
 }

@@ -1,6 +1,7 @@
-// Files that take ids of checkpoints without being one: the claim of an attempt, and the mark of
-// ids that an attempt has given up. They lie under the names of manifests, where each name can be
-// taken once, and so decide between attempts (claim.cc). Internal to checkpoint/. Any thread.
+// Files that take ids of checkpoints without being one: the claim of an attempt, the mark of ids
+// that an attempt has given up, and that of the end of a job. They lie under the names of
+// manifests, where each name can be taken once, and so decide between attempts (claim.cc). Internal
+// to checkpoint/. Any thread.
 //
 //   mark := json-object LF "weir-mark-hash " 32*HEX LF
 //
@@ -21,10 +22,11 @@
 namespace weir {
 
 enum class MarkKind : std::uint8_t {
-  claim,    ///< an attempt has begun
-  skipped,  ///< by the attempt before it: its checkpoints of these ids have failed
+  claim,     ///< an attempt has begun
+  skipped,   ///< by the attempt before it: its checkpoints of these ids have failed
+  released,  ///< by the attempt before it: its job has ended, and the folder is anybody's
 };
-WEIR_DESCRIBE_ENUM(MarkKind, claim, skipped);
+WEIR_DESCRIBE_ENUM(MarkKind, claim, skipped, released);
 
 /// What the file of a mark says.
 struct Mark {
@@ -34,8 +36,10 @@ struct Mark {
   std::string attempt;
   std::string run_id;  ///< of a claim: the run that its attempt belongs to
   EventTime at{};      ///< wall time
+  /// Of a claim: the job that then holds the folder. Not written where it is missing.
+  std::optional<std::string> owner = {};
 };
-WEIR_DESCRIBE(Mark, format, mark, first, last, attempt, run_id, at);
+WEIR_DESCRIBE(Mark, format, mark, first, last, attempt, run_id, at, owner);
 
 std::string encode_mark(const Mark& mark);
 /// The mark that lies under id `first`; nothing when `bytes` are not, to the last one, what
@@ -53,6 +57,8 @@ struct Slot {
   std::optional<Mark> mark;
 
   bool is_claim() const { return mark && mark->mark == MarkKind::claim; }
+  /// It says who holds the folder from there on.
+  bool says_owner() const { return mark && mark->mark != MarkKind::skipped; }
   /// The last id that it takes.
   CheckpointId last() const { return mark ? mark->last : id; }
 };

@@ -51,6 +51,10 @@ struct ClaimRequest {
   std::string run_id;      ///< used if the folder holds nothing of the job yet
   CheckpointId above = 0;  ///< its checkpoints get ids above this one, as those of the folder
   EventTime at{};          ///< wall time
+  /// The job that holds the folder from then on, by a name that no other has: its id in a cluster.
+  /// Empty: it does not say, and keeps nobody out by that.
+  std::string owner = {};
+  std::set<std::string> over = {};  ///< jobs that may be taken for ended
 };
 
 /// An attempt that has begun.
@@ -76,8 +80,12 @@ class CheckpointStore {
 
   /// Begins an attempt: takes the next id. From then on no attempt that began before can make a
   /// checkpoint exist. To be called before anything is read that the attempt goes on from, and
-  /// before its sinks prepare. Durable when it returns.
+  /// before its sinks prepare. Durable when it returns. Error: already_exists, when the folder is
+  /// held by another job that has neither released it nor is one of `over`.
   Result<Claim> claim(const ClaimRequest& request);
+  /// The job of the attempt has ended: any other may claim the folder. After its last checkpoint.
+  /// Error: fenced, when another attempt has begun.
+  Status release(EventTime at);
   /// Error: fenced, when a newer attempt has begun than the one that this store has claimed for. It
   /// may begin right after this was asked: this only spares work that would be in vain.
   Status check_claim();
@@ -135,6 +143,9 @@ class CheckpointStore {
 class StateLock {
  public:
   static Result<std::unique_ptr<StateLock>> acquire(const std::string& root);
+  /// For those that claims keep apart: any number of them may hold it, but not while one process
+  /// has acquired the folder for itself. Null where there are no locks.
+  static Result<std::unique_ptr<StateLock>> acquire_shared(const std::string& root);
   ~StateLock();
 
  private:

@@ -147,6 +147,8 @@ Command run_command() {
            "a larger share of the records read (0 to 1) fails the job, from 1000 records on"},
           {"max-restarts", "N", "restarts in a row without a checkpoint between; default 10"},
           {"allow-dropped-state", nullptr, "go on without the state of steps that are gone"},
+          {"take-over", "JOB",
+           "the id of a job of a cluster that holds the state folder and is over for good"},
           {"log-level", "LEVEL", "least important message shown", false,
            "debug info warn error off"},
       },

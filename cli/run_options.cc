@@ -35,6 +35,7 @@ Result<RunOptions> run_options(const Args& args, const JobLibrary& library) {
   WEIR_ASSIGN(const auto restarts, args.number("max-restarts", options.max_restarts, 0, 1'000'000));
   options.max_restarts = static_cast<unsigned>(restarts);
   options.allow_dropped_state = args.has("allow-dropped-state");
+  options.take_over = args.text("take-over");
   return options;
 }
 

@@ -167,7 +167,8 @@ const std::vector<Option>& run_option_list() {
       {"max-dead-letters", "N", "more than this many in one run fail the job"},
       {"max-dead-letter-share", "X", "a larger share of the records read fails the job"},
       {"max-restarts", "N", "failures in a row without a checkpoint between; default 10"},
-      {"allow-dropped-state", nullptr, "go on without the state of steps that are gone"}};
+      {"allow-dropped-state", nullptr, "go on without the state of steps that are gone"},
+      {"take-over", "JOB", "a job that holds the state folder and is over for good"}};
   return options;
 }
 

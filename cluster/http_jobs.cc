@@ -118,6 +118,7 @@ void HttpApi::submit(const HttpCall& call, Reply reply) {
   if (record.spec.state_dir.empty()) {
     record.spec.state_dir = server_.options().storage + "/jobs/" + record.id;
   }
+  record.spec.state_at = canonical_path(record.spec.state_dir);
   log_info("api", call.peer + " submits job " + record.id + " '" + record.spec.name +
                       "' with library " + record.spec.library + " " + record.spec.library_hash);
   with_leader(

@@ -12,6 +12,7 @@ inline constexpr const char* kJobOptions[] = {"threads",
                                               "max-dead-letters",
                                               "max-dead-letter-share",
                                               "max-restarts",
-                                              "allow-dropped-state"};
+                                              "allow-dropped-state",
+                                              "take-over"};
 
 }  // namespace weir::cluster

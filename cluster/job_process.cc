@@ -166,6 +166,8 @@ void JobProcess::run_master(const std::vector<Address>& all) {
     part.began = must(newest_before(options_.id.job, loaded_.options));
   }
   part.attempt = options_.id.attempt;
+  part.job = options_.id.job;
+  part.over.insert(assignment_.start.over.begin(), assignment_.start.over.end());
   part.completed = assignment_.start.last_checkpoint;
   if (all.size() > 1) {
     part.placement = links_.get();

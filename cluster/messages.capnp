@@ -86,6 +86,7 @@ struct Start {
   processes @2 :List(ProcessPlace);
   libraryPath @3 :Text;
   lastCheckpoint @4 :UInt64;
+  over @5 :List(Text);
 }
 
 struct Peers {

@@ -185,6 +185,8 @@ void write(wire::Start::Builder to, const Start& start) {
   write_all(to.initProcesses(static_cast<unsigned>(start.processes.size())), start.processes);
   to.setLibraryPath(text(start.library_path));
   to.setLastCheckpoint(start.last_checkpoint);
+  auto over = to.initOver(static_cast<unsigned>(start.over.size()));
+  for (unsigned i = 0; i < over.size(); ++i) over.set(i, text(start.over[i]));
 }
 void read(wire::Start::Reader from, Start& start) {
   read(from.getId(), start.id);
@@ -192,6 +194,8 @@ void read(wire::Start::Reader from, Start& start) {
   read_all(from.getProcesses(), start.processes);
   start.library_path = text(from.getLibraryPath());
   start.last_checkpoint = from.getLastCheckpoint();
+  start.over.clear();
+  for (const auto job : from.getOver()) start.over.push_back(text(job));
 }
 
 void write(wire::Peers::Builder to, const Peers& peers) {

@@ -94,6 +94,8 @@ struct Start {
   std::vector<ProcessPlace> processes;  ///< of the whole attempt
   std::string library_path;             ///< in the shared storage
   std::uint64_t last_checkpoint = 0;    ///< that the job is known to have completed
+  /// Of a master: jobs that have ended, so that their state folders are free.
+  std::vector<std::string> over = {};
 };
 /// Where all processes of an attempt listen; by number. A second one changes nothing.
 struct Peers {

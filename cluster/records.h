@@ -25,9 +25,11 @@ struct JobSpec {
   std::uint32_t parallelism = 1;
   std::string state_dir;        ///< where checkpoints are kept
   std::string from = "latest";  ///< where the first attempt begins: as --from of `weir run`
+  /// Where `state_dir` led to on the coordinator's host when the job was submitted, links followed.
+  std::string state_at = {};
 };
-WEIR_DESCRIBE(JobSpec, name, library, library_hash, settings, options, parallelism, state_dir,
-              from);
+WEIR_DESCRIBE(JobSpec, name, library, library_hash, settings, options, parallelism, state_dir, from,
+              state_at);
 
 /// The most that a spec may be as text, settings and all. A quarter of what the registry takes: a
 /// record has two of them while a job changes, and its failures and processes besides.

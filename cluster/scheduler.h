@@ -99,8 +99,9 @@ class Scheduler {
 
   // ---- requests of users. Errors: not_found, or invalid_argument when the job's state does not
   // allow it, or its spec is too large, or its state folder that of another job which is not over
-  // (paths are compared, links not followed; where the record of a job cannot be read, folders of
-  // its id are taken for its own); incompatible when the job's own record cannot be read. Nothing
+  // (paths are compared, and where they led to when the jobs were submitted; what that does not
+  // show is found by the attempts; where the record of a job cannot be read, folders of its id are
+  // taken for its own); incompatible when the job's own record cannot be read. Nothing
   // has changed then.
   Result<Orders> submit(JobRecord record, SteadyTime now, EventTime wall);
   Result<Orders> cancel(const std::string& job, SteadyTime now, EventTime wall);

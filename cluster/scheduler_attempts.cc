@@ -130,9 +130,13 @@ void Scheduler::begin_attempt(Turn& turn, JobRecord& record) {
   start.processes = record.processes;
   start.last_checkpoint = record.last_checkpoint;
   start.library_path = options_.libraries + "/" + record.spec.library_hash + ".so";
+  for (const auto& [id, other] : records_) {
+    if (is_over(other.state)) start.over.push_back(id);
+  }
   for (const ProcessPlace& place : record.processes) {
     send(turn, record.id, place.worker, start);
     ++start.id.process;
+    start.over.clear();  // only the master asks
   }
 }
 

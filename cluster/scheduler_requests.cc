@@ -30,7 +30,7 @@ Status check(const JobSpec& spec) {
   return check_size(spec);
 }
 
-/// As folders are compared: without looking at them, so that links are not followed.
+/// As folders are compared: without looking at them.
 std::string folder(const std::string& path) {
   std::string plain = std::filesystem::path(path).lexically_normal().string();
   while (plain.size() > 1 && plain.back() == '/') plain.pop_back();
@@ -57,13 +57,15 @@ Result<JobRecord*> Scheduler::to_change(const std::string& job) {
   return &found->second;
 }
 
-/// Two jobs on one state folder would shut each other out for ever.
+/// Says early what their claims would say in the end (checkpoint/claim.cc): two jobs cannot share a
+/// state folder.
 Status Scheduler::check_folder(const std::string& job, const JobSpec& spec) const {
   if (spec.state_dir.empty()) return {};
   const std::string wanted = folder(spec.state_dir);
   for (const auto& [id, other] : records_) {
     if (id == job || is_over(other.state) || other.spec.state_dir.empty()) continue;
-    if (folder(other.spec.state_dir) != wanted) continue;
+    const bool same_place = !spec.state_at.empty() && spec.state_at == other.spec.state_at;
+    if (folder(other.spec.state_dir) != wanted && !same_place) continue;
     return Error{ErrorCode::invalid_argument,
                  "The state folder " + spec.state_dir + " belongs to job " + id + " '" +
                      other.spec.name + "', which is " + to_string(other.state) +

@@ -116,6 +116,7 @@ class LocalJobRunner final : public JobRunner {
   Status find_restore_point(const std::string& from);
   Status check_completed() const;
   Status claim();
+  void release();
   template <class Request>
   bool ask(Request&& request) {
     const std::lock_guard lock(mutex_);
@@ -220,10 +221,17 @@ Status LocalJobRunner::claim() {
     return {};
   }
   const CheckpointId known = restore_ ? restore_->manifest.id : 0;
-  WEIR_ASSIGN(
-      const Claim claim,
-      claim_restore(*store_, from_, {random_name(), identity_.run_id, 0, env_.clock->wall_now()},
-                    restore_));
+  ClaimRequest request{random_name(), identity_.run_id, 0, env_.clock->wall_now()};
+  if (!options_.take_over.empty()) request.over.insert(options_.take_over);
+  std::unique_ptr<StateLock> beside;  // no run outside of the cluster comes in between
+  if (part_ != nullptr) {
+    request.owner = part_->job;
+    request.over.insert(part_->over.begin(), part_->over.end());
+    if (!storage_->holds_objects(store_->root())) {
+      WEIR_ASSIGN(beside, StateLock::acquire_shared(store_->root()));
+    }
+  }
+  WEIR_ASSIGN(const Claim claim, claim_restore(*store_, from_, std::move(request), restore_));
   if (part_ != nullptr && from_ != "latest" && claim.newest > part_->began) {
     from_ = "latest";  // an earlier attempt has got so far meanwhile
     auto resolved = resolve_restore(*store_, from_);
@@ -237,6 +245,14 @@ Status LocalJobRunner::claim() {
   identity_.run_id = restore_ ? restore_->manifest.run_id : claim.run_id;
   if (!restore_ || restore_->manifest.id == known) return {};
   return check_restore(job_, restore_->manifest, options_.allow_dropped_state);
+}
+
+/// The job has ended by itself or by request. Where this cannot be said, whoever wants the folder
+/// has to say so.
+void LocalJobRunner::release() {
+  if (part_ == nullptr || part_->job.empty()) return;
+  const Status said = store_->release(env_.clock->wall_now());
+  if (!said.ok()) log_warn("job " + job_.name(), said.error().message);
 }
 
 Status LocalJobRunner::begin_attempt() {
@@ -423,6 +439,7 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
         result.status = status();
         result.last_checkpoint = reached;
         end_attempt();
+        if (!cancelled_) release();
         result.outcome = cancelled_     ? RunResult::Outcome::cancelled
                          : was_finished ? RunResult::Outcome::already_finished
                          : state == Coordinator::State::finished ? RunResult::Outcome::finished

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "weir/runtime/coordinator.h"
@@ -63,6 +65,8 @@ struct AttemptPart {
   /// A checkpoint that the job has completed: a state folder without it, or a newer one, is not the
   /// one that it has written.
   CheckpointId completed = 0;
+  std::string job = {};             ///< its id, which no other job has: who holds the state folder
+  std::set<std::string> over = {};  ///< jobs that have ended, whose folders it may take
 };
 
 }  // namespace weir

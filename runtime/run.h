@@ -42,7 +42,9 @@ struct RunOptions {
   std::uint64_t max_dead_letters = UINT64_MAX;
   double max_dead_letter_share = 1.0;
   bool allow_dropped_state = false;  ///< go on without the state of steps that are gone
-  bool replay_only = false;          ///< do not read sources; for replaying dead letters
+  /// The id of a job of a cluster that holds the state folder and, by the user's word, is over.
+  std::string take_over = {};
+  bool replay_only = false;    ///< do not read sources; for replaying dead letters
   unsigned max_restarts = 10;  ///< in a row without a checkpoint between, for retryable failures
   std::string job_version;     ///< build id of the library
   /// Memory for the keyed state of all steps together, in bytes; 0: all that it needs. What does

@@ -102,7 +102,7 @@ CLUSTER = [
            "  if (record->processes.empty()) {\n    end(turn, *record, JobState::stopped);",
            "cluster/scheduler_requests"),
     _break("two_on_one_folder", "two jobs may run on one state folder",
-           _REQUESTS, "    if (folder(other.spec.state_dir) != wanted) continue;\n",
+           _REQUESTS, "    if (folder(other.spec.state_dir) != wanted && !same_place) continue;\n",
            "    continue;\n", "cluster/scheduler_requests"),
     _break("links_are_other_folders", "a folder written in another way counts as another",
            _REQUESTS, "  const std::string wanted = folder(spec.state_dir);",

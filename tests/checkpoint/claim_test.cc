@@ -64,6 +64,76 @@ TEST(Mark, IsReadBackOnlyWhole) {
   EXPECT_FALSE(decode_mark(encode_manifest(make_manifest(7, {})), 7));
 }
 
+TEST(Mark, WithoutAnOwnerIsAsBeforeThereWereAny) {
+  Mark mark{1, MarkKind::claim, 7, 9, "a9_x", "run", from_millis(5)};
+  EXPECT_EQ(encode_mark(mark).find("owner"), std::string::npos);
+  mark.owner = "j-1";
+  const auto read = decode_mark(encode_mark(mark), 7);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->owner, "j-1");
+}
+
+ClaimRequest by_job(const std::string& job, const std::set<std::string>& over = {}) {
+  return {"x" + job.substr(job.find('-') + 1), "run", 0, from_millis(5), job, over};
+}
+
+TEST_F(StoreTest, AFolderIsHeldByOneJobUntilThatIsOver) {
+  const Claim first = must(store_->claim(by_job("j-1")));
+  must(store_->commit(by(first, 2)));
+  const auto other = must(CheckpointStore::open(storage_, "state"));
+  for (const ClaimRequest& request : {by_job("j-2"), by_job("j-2", {"j-3"}), by_job("")}) {
+    const auto refused = other->claim(request);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, ErrorCode::already_exists);
+    EXPECT_FALSE(refused.error().retryable);
+    EXPECT_NE(refused.error().message.find("held by job j-1 "), std::string::npos);
+    EXPECT_NE(refused.error().message.find("--take-over j-1"), std::string::npos);
+  }
+  must(store_->commit(by(first, 4)));  // nobody has harmed it
+  EXPECT_EQ(must(other->claim(by_job("j-1"))).newest, 4u) << "its own next attempt";
+  EXPECT_EQ(must(store_->claim(by_job("j-2", {"j-0", "j-1"}))).newest, 4u) << "known to be over";
+  EXPECT_FALSE(other->claim(by_job("j-1")).ok()) << "there is no way back";
+  must(store_->claim(by_job("", {"j-2"})));  // a run outside of clusters, by the user's word
+  must(other->claim(by_job("j-3")));
+}
+
+TEST_F(StoreTest, AJobThatEndsReleasesTheFolder) {
+  const Claim first = must(store_->claim(by_job("j-1")));
+  must(store_->commit(by(first, 2)));
+  must(store_->release(from_millis(6)));
+  EXPECT_EQ(must(store_->newest())->id, 2u);
+  EXPECT_EQ(store_->list().size(), 1u);
+  const auto other = must(CheckpointStore::open(storage_, "state"));
+  const Claim next = must(other->claim(by_job("j-2")));
+  EXPECT_EQ(next.newest, 2u);
+  must(other->commit(by(next, next.id + 1)));
+  other->collect_garbage(1, next.attempt, {});
+  EXPECT_EQ(code_of(store_->release(from_millis(7))), ErrorCode::fenced);
+  EXPECT_FALSE(store_->claim(by_job("j-1")).ok()) << "it is the other's now";
+}
+
+// Whatever the one does in the middle of the claim of the other.
+TEST_F(StoreTest, OfTwoJobsThatClaimAtOnceOneHoldsTheFolder) {
+  int refused_late = 0;  // the second came in between
+  for (int place = 1; place < 20; ++place) {
+    SCOPED_TRACE(place);
+    must(storage_.remove_all("state"));
+    reopen();
+    const auto other = must(CheckpointStore::open(storage_, "state"));
+    int count = 0;
+    bool second = false;
+    storage_.set_fault([&](std::string_view, const std::string&) -> Status {
+      if (++count == place) second = other->claim(by_job("j-2")).ok();
+      return {};
+    });
+    const bool first = store_->claim(by_job("j-1")).ok();
+    storage_.set_fault(nullptr);
+    EXPECT_NE(first, second);
+    refused_late += second ? 1 : 0;
+  }
+  EXPECT_GT(refused_late, 2);
+}
+
 TEST_F(StoreTest, AClaimTakesTheIdBehindTheNewest) {
   const Claim first = claim(*store_, "x");
   EXPECT_EQ(first.id, 0u) << "the first checkpoint is 1";

@@ -48,6 +48,22 @@ TEST_F(LockTest, HoldsWhenItsFileIsRemovedByHand) {
   EXPECT_FALSE(other_process_gets_it());
 }
 
+TEST_F(LockTest, IsSharedByThoseThatClaimsKeepApart) {
+  const auto lock = testing::must(StateLock::acquire(root_));
+  const auto refused = StateLock::acquire_shared(root_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::already_exists);
+}
+
+TEST_F(LockTest, KeepsOneForItselfOutWhileShared) {
+  std::filesystem::create_directories(root_);
+  const auto one = testing::must(StateLock::acquire_shared(root_));
+  const auto two = testing::must(StateLock::acquire_shared(root_));
+  EXPECT_TRUE(one && two);
+  EXPECT_FALSE(StateLock::acquire(root_).ok());
+  EXPECT_FALSE(other_process_gets_it());
+}
+
 TEST_F(LockTest, IsReleasedByTheDestructor) {
   { const auto lock = testing::must(StateLock::acquire(root_)); }
   EXPECT_TRUE(other_process_gets_it());

@@ -32,6 +32,17 @@ class S3Store : public ::testing::Test {
   std::string root_;
 };
 
+TEST_F(S3Store, IsHeldByOneJobUntilThatIsOver) {
+  const auto store = must(CheckpointStore::open(*storage_, root_));
+  must(store->claim({"x", "run", 0, from_millis(5), "j-1"}));
+  const auto other = must(CheckpointStore::open(*storage_, root_ + "//./"));
+  const auto refused = other->claim({"y", "run", 0, from_millis(5), "j-2"});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("held by job j-1 "), std::string::npos);
+  must(store->release(from_millis(6)));
+  must(other->claim({"y", "run", 0, from_millis(7), "j-2"}));
+}
+
 TEST_F(S3Store, KeepsCheckpointsAndCollectsGarbage) {
   const auto store = must(CheckpointStore::open(*storage_, root_));
   EXPECT_EQ(must(store->identity(1)).path, root_);

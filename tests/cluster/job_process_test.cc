@@ -107,6 +107,32 @@ TEST_F(JobProcessTest, GoesOnFromItsOwnCheckpointsWhereverItBegan) {
   EXPECT_EQ(check_output(folder_ + "/out", counts), "");
 }
 
+TEST_F(JobProcessTest, AnotherJobIsKeptOutOfTheFolderByWhateverPath) {
+  const auto counts = write_input(folder_ + "/in", 8, 60'000);
+  const JobSpec spec = counting_job(folder_, 2);
+  std::filesystem::create_directories(spec.state_dir);
+  std::filesystem::create_symlink(spec.state_dir, folder_ + "/link");
+  JobSpec other = spec;
+  other.name = "j-2";
+  other.state_dir = folder_ + "/link";
+  other.settings["output"] = folder_ + "/out2";
+  {
+    Attempt first(spec, 1, {1, 1});
+    ASSERT_TRUE(first.wait_until_running());
+    first.kill(0);  // a silence is not an end
+  }
+  Attempt second(other, 1, {1, 1});
+  const AttemptEnd refused = second.wait();
+  ASSERT_FALSE(refused.failures.empty());
+  EXPECT_FALSE(refused.failures[0].retryable);
+  EXPECT_THAT(refused.failures[0].message,
+              ::testing::HasSubstr("is held by job " + spec.name + " "));
+  Attempt next(spec, 2, {1, 1});
+  EXPECT_EQ(next.wait().outcome, JobState::finished);
+  EXPECT_EQ(check_output(folder_ + "/out", counts), "");
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/out2"));
+}
+
 TEST_F(JobProcessTest, CountsOfAllProcessesAreSeenAtTheMaster) {
   const auto counts = write_input(folder_ + "/in", 6, 60'000);
   std::uint64_t all = 0;

@@ -28,6 +28,7 @@ Start full_start() {
                 "none"};
   start.processes = {{"host-1.5f3a", 4}, {"host-2.0001", UINT32_MAX}};
   start.library_path = "/shared/libraries/0123abcd.so";
+  start.over = {"j-00000001", "", "j-00000002"};
   return start;
 }
 

@@ -88,6 +88,32 @@ TEST_F(SchedulerRequests, AStateFolderBelongsToOneJobThatIsNotOver) {
   EXPECT_TRUE(play.scheduler->change("j-2", spec, play.now, play.wall).ok());
 }
 
+TEST_F(SchedulerRequests, AStateFolderIsOneWhateverLeadsToIt) {
+  JobSpec spec = Play::spec(1);
+  spec.state_dir = "/state/carts";
+  spec.state_at = "/disk/carts";
+  play.submit("j-2", spec);
+  spec.state_dir = "/link";
+  EXPECT_THAT(play.submit("j-3", spec), ElementsAre("error invalid_argument"));
+  spec.state_at = "/disk/other";
+  play.submit("j-3", spec);
+  EXPECT_EQ(play.record("j-3").state, JobState::starting);
+}
+
+// Whose folder a job finds is decided by its master, which is told who has ended.
+TEST_F(SchedulerRequests, TheMasterOfAnAttemptIsToldWhichJobsAreOver) {
+  play.submit("j-2");
+  play.cancel("j-2");
+  play.submit("j-3");
+  std::vector<std::vector<std::string>> over;
+  for (const Order& order : play.orders) {
+    const auto* send = std::get_if<Send>(&order);
+    const auto* start = send == nullptr ? nullptr : std::get_if<Start>(&send->message);
+    if (start != nullptr) over.push_back(start->over);
+  }
+  EXPECT_THAT(over, ElementsAre(Lines{"j-2"}, Lines{}));
+}
+
 TEST_F(SchedulerRequests, CancelKills) {
   EXPECT_THAT(play.cancel(),
               ElementsAre("save j-1 cancelled 1 []", "kill a j-1/1", "kill b j-1/1"));

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""What workers and processes of jobs keep on their host: the library that they run, and their
-logs."""
+"""Files of a cluster: whose a state folder is, and what workers and processes of jobs keep on their
+host, the library that they run and their logs."""
 
+import json
+import os
 import re
+import signal
 import stat
 import unittest
 from pathlib import Path
 
-from cluster_test import ClusterTest
+from cluster_test import ORDERS, ClusterTest
 
 FULL = 64 << 20
 
@@ -45,6 +48,60 @@ class Files(ClusterTest):
         self.assertEqual(stat.S_IMODE((self.folder / "cache/weir/jobs").stat().st_mode), 0o700)
         self.weir("cancel", "orders")
         self.env.update({name: value for name, value in homes.items() if value is not None})
+
+    def test_a_state_folder_is_one_jobs_whatever_leads_to_it(self):
+        self.write_orders()
+        self.local(1)
+        state, link = self.folder / "state", self.folder / "link"
+        other = ("--name", "other", "--set", f"output={self.folder}/out2", "--state", str(link))
+        state.mkdir()
+        link.symlink_to(state)
+        self.submit_orders("--state", str(state), pause="5ms")
+        self.wait_for_checkpoint("orders")
+        orders = self.job("orders")["id"]
+        # A link that leads there already is seen at once.
+        error = self.weir("submit", ORDERS, "--set", f"input={self.folder}/orders.csv", *other,
+                          status=2)[1]
+        self.assertIn(f"belongs to job {orders}", error)
+        # Of one that does so later only what lies in the folder tells.
+        link.unlink()
+        link.symlink_to(self.folder / "elsewhere")
+        (self.folder / "elsewhere").mkdir()
+        before = self.processes()
+        self.weir("submit", ORDERS, "--set", f"input={self.folder}/orders.csv",
+                  "--set", "pause=5ms", "--checkpoint-interval", "1h", *other)
+        self.wait_for_state("other", "running")
+        link.unlink()
+        link.symlink_to(state)
+        for pid in set(self.processes()) - set(before):
+            os.kill(pid, signal.SIGKILL)
+        other_id = self.other_id()
+        record = self.wait_for("its end", lambda: (job := self.job(other_id))["over"] and job)
+        self.assertEqual(record["state"], "failed")
+        self.assertIn(f"is held by job {orders} ", record["problem"])
+        # Nor may a run outside of the cluster come in between.
+        error = self.weir("run", ORDERS, "--set", f"input={self.folder}/orders.csv",
+                          "--set", f"output={self.folder}/out", "--state", str(link), status=3)[1]
+        self.assertIn(f"is held by job {orders} ", error)
+        self.assertEqual(self.job("orders")["state"], "running")
+        # What is over lets others go on: cancelled, then stopped.
+        self.weir("cancel", "orders")
+        self.submit_orders("--state", str(link), pause="5ms")
+        self.wait_for_state("orders", "running")
+        reached = self.job("orders")["last_checkpoint"]
+        self.wait_for_checkpoint("orders", reached + 1)
+        second = self.job("orders")["id"]
+        self.weir("stop", "orders")
+        self.wait_for("its end", lambda: self.job(second)["over"])
+        self.assertEqual(self.job(second)["state"], "stopped")
+        self.weir("run", ORDERS, "--set", f"input={self.folder}/orders.csv",
+                  "--set", f"output={self.folder}/out", "--state", str(state))
+        self.check_orders()
+
+    def other_id(self):
+        """The id of the job that is called "other", over or not."""
+        jobs = map(json.loads, self.weir("jobs", "--all", "--json")[0].splitlines())
+        return next(job["id"] for job in jobs if job["name"] == "other")
 
     def test_a_worker_without_a_home_wants_a_folder(self):
         for name in ("HOME", "XDG_STATE_HOME"):
