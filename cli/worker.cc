@@ -12,6 +12,7 @@
 #include "cli/exit_codes.h"
 #include "weir/base/path.h"
 #include "weir/cluster/worker.h"
+#include "weir/cluster/worker_child.h"
 
 namespace weir::cli {
 namespace {
@@ -104,6 +105,7 @@ class StopOnSignal {
 Result<int> run(const Args& given) {
   WEIR_ASSIGN(const Args args, with_configuration(given));
   WEIR_ASSIGN(WorkerOptions options, worker_options(args));
+  options.adopts = cluster::adopt_orphans();
   StopOnSignal signals;  // before there are other threads
   WEIR_ASSIGN(const auto worker, ClusterWorker::create(std::move(options)));
   signals.watch(*worker);

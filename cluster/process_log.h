@@ -1,7 +1,8 @@
 // How the log of a process of a job stays small. The process itself begins a new file and points
 // its standard output and error there, so that nothing that it writes is lost and nobody else need
 // stand between it and its log: whoever copies and cuts a file loses what is written meanwhile, and
-// a pipe through the worker would keep jobs waiting for it.
+// a pipe through the worker would keep jobs waiting for it, or end them by SIGPIPE, when it is
+// frozen or gone. The price is that the bound is not sharp: nothing ends a write but the next look.
 //
 //   PATH      the newest lines
 //   PATH.1    those before
@@ -15,8 +16,8 @@
 
 namespace weir::cluster {
 
-/// When a log has so many bytes it is full. It may become a little longer, by what a process says
-/// in half a second.
+/// When a log has so many bytes it is full. It may become longer by what a process says between two
+/// looks: 20 ms, and the sooner, down to half a millisecond, the faster it grows.
 inline constexpr std::uint64_t kFullLog = std::uint64_t{64} << 20;
 
 /// Where the lines before those of the log `path` are, if there are any.

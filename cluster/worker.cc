@@ -70,7 +70,7 @@ struct ClusterWorker::Impl {
                  });
                }),
         processes({options.host, options.token, options.tls, options.program, options.work,
-                   options.frozen},
+                   options.frozen, options.adopts},
                   leader) {}
   ~Impl() { leader.stop(); }  // before `processes` goes, to which it posts
 

@@ -39,6 +39,9 @@ struct WorkerOptions {
   std::chrono::milliseconds isolation{60'000};
   /// A process that has said nothing for so long is frozen, and ended. One beats every 500 ms.
   std::chrono::milliseconds frozen{10'000};
+  /// This process has no children but the worker's: what else becomes one has been left behind by a
+  /// process of a job, and is killed.
+  bool adopts = false;
 };
 
 class ClusterWorker {

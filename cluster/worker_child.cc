@@ -9,7 +9,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
 
 namespace weir::cluster {
 namespace {
@@ -52,6 +57,7 @@ struct Prepared {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD}) ::signal(signal, SIG_DFL);
   ::setpgid(0, 0);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // stays over execve(2)
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::dup2(to.input, STDIN_FILENO) >= 0 &&
       ::dup2(to.output, STDOUT_FILENO) >= 0 && ::dup2(to.output, STDERR_FILENO) >= 0 &&
       ::close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0) {
@@ -89,7 +95,50 @@ ChildProcess::End end_of(int status) {
           "was ended by signal SIG" + std::string(name) + " (" + ::sigdescr_np(signal) + ")"};
 }
 
+/// The number of the parent of process `pid`; 0 when that is gone.
+pid_t parent_of(const std::string& pid) {
+  std::ifstream file("/proc/" + pid + "/stat");
+  std::string text;
+  std::getline(file, text);
+  const std::size_t name_end = text.rfind(") ");  // PID (NAME) STATE PARENT
+  pid_t parent = 0;
+  if (name_end != std::string::npos && text.size() > name_end + 4) {
+    std::from_chars(text.data() + name_end + 4, text.data() + text.size(), parent);
+  }
+  return parent;
+}
+
+std::vector<pid_t> children_but(const std::set<pid_t>& known) {
+  namespace fs = std::filesystem;
+  std::vector<pid_t> found;
+  std::error_code failed;
+  for (fs::directory_iterator it("/proc", failed), end; !failed && it != end;
+       it.increment(failed)) {
+    const std::string name = it->path().filename();
+    pid_t pid = 0;
+    const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error != std::errc() || stop != name.data() + name.size() || known.contains(pid)) continue;
+    if (parent_of(name) == ::getpid()) found.push_back(pid);
+  }
+  return found;
+}
+
 }  // namespace
+
+bool adopt_orphans() { return ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0; }
+
+bool end_orphans(const std::set<pid_t>& known) {
+  constexpr int kRounds = 50;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::vector<pid_t> orphans = children_but(known);
+    if (orphans.empty()) return true;
+    for (const pid_t pid : orphans) ::kill(pid, SIGKILL);
+    // What they leave behind is found by the next round.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (const pid_t pid : orphans) ::waitpid(pid, nullptr, WNOHANG);
+  }
+  return false;
+}
 
 Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const Command& command) {
   std::vector<std::string> words = {"weir"};

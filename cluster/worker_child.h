@@ -1,11 +1,16 @@
 // A child process that leads a group of its own, and that the kernel kills when the thread that
 // started it ends, however it ends (PR_SET_PDEATHSIG, prctl(2)). One thread.
+//
+// What a child starts in its turn may leave its group, by setsid(2), and its parents, by ending in
+// between. So each child adopts what is below it (PR_SET_CHILD_SUBREAPER): while it lives that
+// stays below it, and when it ends all of that becomes its parent's, if that adopts too.
 #pragma once
 
 #include <sys/types.h>
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +42,7 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
+  pid_t pid() const { return pid_; }
   /// Sends SIGKILL to its group. What has ended stays as it is.
   void kill();
   /// How it ended, once it has; what was left of its group is killed then. Does not block.
@@ -47,5 +53,13 @@ class ChildProcess {
   pid_t pid_;
   std::optional<End> end_;
 };
+
+/// From now on this process adopts what processes below it leave behind. False where the kernel
+/// does not do that.
+bool adopt_orphans();
+/// Kills and waits for all children of this process but `known`, and what then becomes its child,
+/// for a while. Whether none is left; one that does not end at once, because it hangs in the
+/// kernel, is.
+bool end_orphans(const std::set<pid_t>& known);
 
 }  // namespace weir::cluster

@@ -19,6 +19,8 @@ constexpr std::size_t kMostEnded = 256;  // of which leaders to come hear
 constexpr std::uint64_t kLogInFailure = 2048;
 /// A process that has hung up ends, and one that has ended has hung up; if not soon, it is helped.
 constexpr std::chrono::nanoseconds kGrace = 2s;
+/// Until the next look for what hangs in the kernel.
+constexpr std::chrono::nanoseconds kOrphansAgain = 1s;
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
@@ -53,6 +55,17 @@ void Processes::kill_all() {
     if (process.child) process.child->kill();
   }
   running_.clear();
+  end_left_behind();
+}
+
+void Processes::end_left_behind() {
+  orphans_due_ = SteadyTime::max();
+  if (!settings_.adopts) return;
+  std::set<pid_t> known;
+  for (const auto& [id, process] : running_) {
+    if (process.child) known.insert(process.child->pid());
+  }
+  if (!end_orphans(known)) orphans_due_ = now() + kOrphansAgain;
 }
 
 void Processes::post(std::function<void()> task) {
@@ -194,10 +207,12 @@ void Processes::supervise() {
     if (is_over(place->second, awake)) {
       conclude(place->second);
       place = running_.erase(place);
+      orphans_due_ = SteadyTime::min();
     } else {
       ++place;
     }
   }
+  if (orphans_due_ <= now()) end_left_behind();
 }
 
 bool Processes::is_over(Process& process, std::chrono::nanoseconds awake) {

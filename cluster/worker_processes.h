@@ -8,7 +8,8 @@
 // It ends by itself, by the coordinator's word (then it is forgotten), or because it is frozen,
 // says what no process says, or the worker is cut off. A process that reported its end itself, with
 // an outcome or a failure, is believed; of every other one the exit status or signal is the
-// failure, with the last lines of its log.
+// failure, with the last lines of its log. What it had started, and has left its group, is ended
+// after it.
 //
 // Threads: `post` from any; everything else, and all that is posted, on the one that calls `step`,
 // which must live as long as the processes (worker_child.h).
@@ -46,6 +47,7 @@ class Processes {
     std::string program;  ///< the `weir` command
     std::string work;     ///< folder
     std::chrono::milliseconds frozen{10'000};
+    bool adopts = false;  ///< as WorkerOptions::adopts
   };
   /// Reports to `leader`, which must outlive this.
   Processes(Settings settings, LeaderLink& leader);
@@ -102,6 +104,7 @@ class Processes {
   void conclude(Process& process);
   Error failure_of(const Process& process) const;
   void remember(const ProcessId& id);
+  void end_left_behind();
   Process* find(const ProcessId& id);
 
   // What is said through the door: worker_door.cc.
@@ -124,6 +127,7 @@ class Processes {
   std::uint64_t last_question_ = 0;
   std::map<std::uint64_t, Question> questions_;
   SteadyTime last_step_;
+  SteadyTime orphans_due_ = SteadyTime::max();  // when to look for what processes left behind
 
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;

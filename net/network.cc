@@ -1,6 +1,8 @@
 // The network thread, the door, and connecting; see network.h.
 #include "weir/net/network.h"
 
+#include <fcntl.h>
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -30,6 +32,10 @@ constexpr std::chrono::milliseconds kAcceptAgain{50};
 Error unreachable(const std::string& where, const std::string& why) {
   return {ErrorCode::io, "Cannot connect to " + where + ": " + why, true};
 }
+
+/// Programs that a function of the job starts must not hold a connection, whose end nobody would
+/// see then, or the port. Asio opens sockets without SOCK_CLOEXEC.
+void keep_from_programs(int socket) { ::fcntl(socket, F_SETFD, FD_CLOEXEC); }
 
 }  // namespace
 
@@ -79,6 +85,7 @@ Result<std::uint16_t> Network::listen(const std::string& host, std::uint16_t por
   tcp::acceptor& acceptor = impl_->acceptor;
   WEIR_CHECK(!acceptor.is_open(), "a network listens at one door");
   if (!failed) acceptor.open(address.is_v6() ? tcp::v6() : tcp::v4(), failed);
+  if (!failed) keep_from_programs(acceptor.native_handle());
   if (!failed) acceptor.set_option(tcp::acceptor::reuse_address(true), failed);
   if (!failed) acceptor.bind({address, port}, failed);
   if (!failed) acceptor.listen(asio::socket_base::max_listen_connections, failed);
@@ -110,6 +117,7 @@ void Network::Impl::accept() {
 }
 
 void Network::Impl::at_the_door(tcp::socket socket) {
+  keep_from_programs(socket.native_handle());
   error_code failed;
   const auto peer = socket.remote_endpoint(failed);
   const std::string who = failed ? "somebody" : peer.address().to_string();
@@ -190,6 +198,7 @@ Result<std::unique_ptr<Link>> Network::connect(const std::string& host, std::uin
     asio::async_connect(
         call->socket(), endpoints, [call, end, mine](error_code refused, const tcp::endpoint&) {
           if (refused) return end(call->why(refused));
+          keep_from_programs(call->socket().native_handle());  // of a later endpoint
           call->send(
               FrameKind::hello, [&mine](std::string& bytes) { write_hello(bytes, mine); },
               [call, end](const Status& sent) {
@@ -197,6 +206,7 @@ Result<std::unique_ptr<Link>> Network::connect(const std::string& host, std::uin
                 call->read(end);
               });
         });
+    keep_from_programs(call->socket().native_handle());
   });
   auto answered = answer->get_future();
   while (impl_->driven() &&

@@ -10,12 +10,14 @@
 //   freeze                 stops as by SIGSTOP
 //   garbage                sends what is no message
 //   hangup                 closes its connection and lives on
+//   daemon FILE            starts one that leaves its group and its parent, and writes its id there
 //   serve                  beats and answers until the connection is gone
 //
 // `weir_fake_process worker PORT FOLDER` is a worker with this program for processes. When
 // FAKE_PROCESS_GATE is set a process connects once that file exists.
 #include <dirent.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -31,6 +33,7 @@
 #include "weir/base/json.h"
 #include "weir/cluster/messages.h"
 #include "weir/cluster/worker.h"
+#include "weir/cluster/worker_child.h"
 #include "weir/net/link.h"
 #include "weir/net/network.h"
 
@@ -162,6 +165,8 @@ class FakeProcess {
     } else if (verb == "hangup") {
       link_.reset();
       for (;;) std::this_thread::sleep_for(1s);
+    } else if (verb == "daemon") {
+      start_daemon(rest);
     } else if (verb == "serve") {
       std::unique_lock lock(mutex_);
       while (!changed_.wait_for(lock, 50ms, [this] { return lost_; })) {
@@ -170,6 +175,21 @@ class FakeProcess {
       return 1;
     }
     return {};
+  }
+
+  static void start_daemon(const std::string& file) {
+    const pid_t between = ::fork();
+    if (between == 0) {
+      ::setsid();
+      if (::fork() != 0) ::_exit(0);
+      ::setsid();
+      {
+        std::ofstream(file + ".tmp") << ::getpid();
+        std::rename((file + ".tmp").c_str(), file.c_str());
+      }
+      for (;;) ::pause();
+    }
+    ::waitpid(between, nullptr, 0);
   }
 
   /// Until what was said has left.
@@ -206,6 +226,7 @@ int main_of(const std::vector<std::string>& words) {
     options.coordinators = {{"127.0.0.1", static_cast<std::uint16_t>(std::stoi(words[1]))}};
     options.token = "secret";
     options.work = words[2];
+    options.adopts = adopt_orphans();
     auto worker = ClusterWorker::create(options);
     if (!worker.ok()) return 1;
     (*worker)->run();

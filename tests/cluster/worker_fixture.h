@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spawn.h>
+#include <unistd.h>
 
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
@@ -79,6 +81,17 @@ class WorkerTest : public ::testing::Test {
     worker_ = std::move(*worker);
     thread_ = std::thread([this] { worker_->run(); });
     ASSERT_TRUE(coordinator_->next<Register>());
+  }
+  /// A worker that is a process of its own.
+  pid_t spawn_worker() const {
+    const std::string self = program(), port = std::to_string(coordinator_->port()),
+                      work = folder_ / "work";
+    const char* words[] = {"fake", "worker", port.c_str(), work.c_str(), nullptr};
+    pid_t worker = 0;
+    EXPECT_EQ(::posix_spawn(&worker, self.c_str(), nullptr, nullptr,
+                            const_cast<char* const*>(words), environ),
+              0);
+    return worker;
   }
   void end_worker() {
     if (!thread_.joinable()) return;

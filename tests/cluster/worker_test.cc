@@ -1,7 +1,6 @@
 // What becomes of processes under a worker: real ones (fake_process.cc), against a coordinator's
 // end over real connections.
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,14 +204,33 @@ TEST_F(WorkerTest, ItsProcessesEndWithIt) {
   EXPECT_TRUE(is_dead(pid));
 }
 
+TEST_F(WorkerTest, WhatAProcessLeavesBehindEndsWithIt) {
+  const pid_t worker = spawn_worker();
+  ASSERT_TRUE(coordinator_->next<Register>());
+  const auto daemon = [&](const std::string& name) {
+    std::string pid;
+    EXPECT_TRUE(eventually([&] { return std::ifstream(folder_ / name) >> pid; }));
+    return pid;
+  };
+  // One that goes on beside it keeps its own.
+  start_process("daemon " + std::string(folder_ / "other") + "\nrunning\nserve", {"j-2", 1, 0});
+  const std::string other = daemon("other");
+  start_process("daemon " + std::string(folder_ / "one") + "\nrunning\nserve");
+  ASSERT_TRUE(coordinator_->report(kId, ProcessPhase::running));
+  const std::string one = daemon("one");
+  EXPECT_FALSE(is_dead(one));
+  ::kill(static_cast<pid_t>(std::stol(ask().at("pid"))), SIGKILL);
+  ASSERT_TRUE(coordinator_->report(kId, ProcessPhase::ended));
+  EXPECT_TRUE(eventually([&] { return is_dead(one); }));
+  EXPECT_FALSE(is_dead(other));
+  coordinator_->send(Kill{"j-2", 1});
+  EXPECT_TRUE(eventually([&] { return is_dead(other); }));
+  ::kill(worker, SIGKILL);
+  ::waitpid(worker, nullptr, 0);
+}
+
 TEST_F(WorkerTest, ItsProcessesEndWithItAlsoWhenItIsKilled) {
-  const std::string self = program(), port = std::to_string(coordinator_->port()),
-                    work = folder_ / "work";
-  const char* words[] = {"fake", "worker", port.c_str(), work.c_str(), nullptr};
-  pid_t worker = 0;
-  ASSERT_EQ(::posix_spawn(&worker, self.c_str(), nullptr, nullptr, const_cast<char* const*>(words),
-                          environ),
-            0);
+  const pid_t worker = spawn_worker();
   ASSERT_TRUE(coordinator_->next<Register>());
   start_process("running\nserve");
   ASSERT_TRUE(coordinator_->report(kId, ProcessPhase::running));

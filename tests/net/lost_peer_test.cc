@@ -1,5 +1,7 @@
-// How the loss of a peer is told, by which a cluster knows that the cause lies elsewhere; and what
-// is no loss.
+// How the loss of a peer is told, by which a cluster knows that the cause lies elsewhere; what is
+// no loss; and that nobody else holds the connection, who would hide the loss.
+#include <fcntl.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <net/if.h>
@@ -9,7 +11,9 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 #include <future>
+#include <string>
 #include <thread>
 
 #include "weir/net/link.h"
@@ -112,6 +116,36 @@ TEST_F(LostPeer, IsNotOneThatIsBusy) {
   drive_until(size);
   EXPECT_EQ(size.get(), message.size());
   there_link_.reset();
+}
+
+/// The sockets of this process that programs which it starts would inherit.
+int inherited_sockets() {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const auto target = std::filesystem::read_symlink(entry.path(), gone);
+    if (gone || !target.string().starts_with("socket:")) continue;
+    const int flags = ::fcntl(std::stoi(entry.path().filename()), F_GETFD);
+    if (flags >= 0 && (flags & FD_CLOEXEC) == 0) ++count;
+  }
+  return count;
+}
+
+TEST(HeldPeer, ProgramsThatAProcessStartsHoldNoneOfItsSockets) {
+  const int before = inherited_sockets();
+  const Hello hello;
+  for (const auto drive : {Network::Drive::own_thread, Network::Drive::by_caller}) {
+    Network here(drive), door;
+    std::promise<std::unique_ptr<Link>> arrived;
+    const auto port = door.listen(
+        "127.0.0.1", 0, {}, [&](const Hello&) -> Result<Hello> { return hello; },
+        [&](const Hello&, std::unique_ptr<Link> link) { arrived.set_value(std::move(link)); });
+    ASSERT_TRUE(port.ok());
+    const auto link = here.connect("localhost", *port, {}, hello, 10s);  // of several addresses
+    ASSERT_TRUE(link.ok()) << link.error().message;
+    const auto there = arrived.get_future().get();
+    EXPECT_EQ(inherited_sockets(), before);
+  }
 }
 
 }  // namespace
