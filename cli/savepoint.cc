@@ -168,6 +168,9 @@ void print_cluster_status(const json::object& job) {
               field(job, "name").c_str(), field(job, "id").c_str(), field(job, "state").c_str(),
               field(job, "attempt").c_str(), field(job, "parallelism").c_str(),
               field(job, "last_checkpoint").c_str(), field(job, "changed_at").c_str());
+  if (const std::string notice = field(job, "notice"); !notice.empty()) {
+    std::printf("%s\n", notice.c_str());
+  }
   const json::value* processes = job.if_contains("processes");
   if (processes != nullptr && processes->is_array()) {
     int number = 0;

@@ -122,6 +122,7 @@ json::object summary_json(const JobRecord& record) {
                       {"submitted_at", to_iso8601(record.submitted_at)},
                       {"changed_at", to_iso8601(record.changed_at)}};
   if (!record.exceptions.empty()) object["problem"] = record.exceptions.front().message;
+  if (!record.notice.empty()) object["notice"] = record.notice;
   return object;
 }
 

@@ -58,6 +58,11 @@ Status check_size(const JobSpec& spec) {
                    ". Put what is large into a file that all hosts share, and its path here."};
 }
 
+bool is_to_change(const JobRecord& record) {
+  return record.state == JobState::stopping && record.then == JobState::waiting &&
+         !record.next.empty();
+}
+
 std::string to_text(const JobRecord& record) {
   std::string text;
   to_json(text, record);

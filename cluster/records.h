@@ -94,9 +94,13 @@ struct JobRecord {
   std::uint32_t failures = 0;       ///< in a row without a checkpoint between
   std::vector<Failure> exceptions;  ///< the newest ten, newest first
   EventTime submitted_at{}, changed_at{};
+  /// What became of a request that was accepted and could not be carried out; else empty.
+  std::string notice = {};
 };
 WEIR_DESCRIBE(JobRecord, id, spec, state, attempt, processes, then, next, last_checkpoint, failures,
-              exceptions, submitted_at, changed_at);
+              exceptions, submitted_at, changed_at, notice);
+/// It takes a last checkpoint and then goes on with `next`.
+bool is_to_change(const JobRecord& record);
 
 std::string to_text(const JobRecord& record);
 /// Error: corrupt, which names `key`.

@@ -38,6 +38,9 @@
 //   - To stop, rescale or update, the master is asked for a last checkpoint; when the attempt fails
 //     meanwhile it is started again and asked again, so that nothing is lost. Between two attempts
 //     such a job is still `stopping`, with no processes.
+//   - A change that was accepted takes effect or is spoken of: when the job fails for good before
+//     its last checkpoint, it goes on with the change from its newest one, since that may be what
+//     mends it; when it finishes before, its record says so. A later stop or cancel replaces it.
 //   - The order of orders: for each job its record, if that changed, then what is sent for it.
 //
 // Any one thread at a time.
@@ -114,7 +117,8 @@ class Scheduler {
   /// Between two attempts the change takes effect at once.
   Result<Orders> change(const std::string& job, JobSpec spec, SteadyTime now, EventTime wall);
   /// Before the master is asked for a savepoint that ends the job: the job is to stop, also when
-  /// the attempt ends before it does.
+  /// the attempt ends before it does. Besides, error: invalid_argument for a job that is to change,
+  /// which would be forgotten when the savepoint is refused.
   Result<Orders> stop_by_savepoint(const std::string& job, SteadyTime now, EventTime wall);
   /// The master of the newest attempt has refused that, or its checkpoint has failed: the job goes
   /// on, unless another stop or change came meanwhile.
@@ -205,6 +209,7 @@ class Scheduler {
   void note(Turn& turn, JobRecord& record, Failure failure);
   void fail(Turn& turn, JobRecord& record, Failure failure, bool lost_worker);
   void give_up_or_restart(Turn& turn, JobRecord& record, bool lost_worker);
+  void give_up(Turn& turn, JobRecord& record);
   void end(Turn& turn, JobRecord& record, JobState state);
   void go_on_with(Turn& turn, JobRecord& record, JobSpec spec);
   SteadyTime::duration pause_after(std::uint32_t failures) const;

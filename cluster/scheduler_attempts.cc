@@ -175,13 +175,13 @@ void Scheduler::fail(Turn& turn, JobRecord& record, Failure failure, bool lost_w
 
 void Scheduler::give_up_or_restart(Turn& turn, JobRecord& record, bool lost_worker) {
   Failure& failure = record.exceptions.front();
-  if (!failure.retryable) return end(turn, record, JobState::failed);
+  if (!failure.retryable) return give_up(turn, record);
   const std::uint32_t most = max_restarts(record.spec);
   if (!lost_worker && record.failures > most) {
     failure.message += " Given up: " + std::to_string(record.failures) +
                        " failures in a row without a checkpoint between; max-restarts is " +
                        std::to_string(most) + ".";
-    return end(turn, record, JobState::failed);
+    return give_up(turn, record);
   }
   if (record.state != JobState::stopping) record.state = JobState::restarting;
   changed(turn, record);
@@ -192,8 +192,20 @@ void Scheduler::give_up_or_restart(Turn& turn, JobRecord& record, bool lost_work
   }
 }
 
+/// Another attempt would fail, too. What the job was to go on with may be what mends it.
+void Scheduler::give_up(Turn& turn, JobRecord& record) {
+  if (!is_to_change(record)) return end(turn, record, JobState::failed);
+  record.exceptions.front().message +=
+      " The change that was asked for took effect then, without a last checkpoint.";
+  JobSpec next = std::move(record.next.front());
+  go_on_with(turn, record, std::move(next));
+}
+
 void Scheduler::end(Turn& turn, JobRecord& record, JobState state) {
   release(turn, record);
+  if (state == JobState::finished && is_to_change(record)) {
+    record.notice = "It finished before the change that was asked for took effect.";
+  }
   record.state = state;
   record.then = JobState::stopped;
   record.next.clear();
@@ -205,6 +217,7 @@ void Scheduler::go_on_with(Turn& turn, JobRecord& record, JobSpec spec) {
   release(turn, record);
   spec.from = record.last_checkpoint > 0 ? "latest" : record.spec.from;
   record.spec = std::move(spec);
+  record.notice.clear();
   record.then = JobState::stopped;
   record.next.clear();
   record.failures = 0;

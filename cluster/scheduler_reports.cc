@@ -136,14 +136,13 @@ void Scheduler::take_late(Turn& turn, JobRecord& record, const std::string& work
   record.exceptions.erase(record.exceptions.begin());
   note(turn, record, std::move(failure));
   changed(turn, record);
-  if (between && !record.exceptions[0].retryable) end(turn, record, JobState::failed);
+  if (between && !record.exceptions[0].retryable) give_up(turn, record);
 }
 
 /// The master's last word; false when it did not say any that concludes.
 bool Scheduler::take_word(Turn& turn, JobRecord& record, const ProcessReport& report) {
   if (!concludes(report)) return false;
-  if (report.outcome == JobState::stopped && record.then == JobState::waiting &&
-      !record.next.empty()) {
+  if (report.outcome == JobState::stopped && is_to_change(record)) {
     JobSpec next = std::move(record.next.front());
     record.spec.from = "latest";  // there is a checkpoint now, the one that was asked for
     go_on_with(turn, record, std::move(next));

@@ -153,6 +153,11 @@ Result<Scheduler::Orders> Scheduler::stop_by_savepoint(const std::string& job, S
     return Error{ErrorCode::not_found, "Job " + job + " does not run now; it is " +
                                            to_string(record->state) + ". Try again once it runs."};
   }
+  if (is_to_change(*record)) {
+    return Error{ErrorCode::invalid_argument,
+                 "Job " + job + " takes a last checkpoint to go on with a change that was asked " +
+                     "for. Try again once it runs with that, or stop it without a savepoint."};
+  }
   Turn turn{now, wall};
   Run& run = runs_.at(job);
   run.by_savepoint = record->state != JobState::stopping;

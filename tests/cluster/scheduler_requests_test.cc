@@ -166,16 +166,88 @@ TEST_F(SchedulerRequests, AJobThatStopsAndHasNoWorkerGoesOnStopping) {
 
 TEST_F(SchedulerRequests, AJobThatStopsCanFinishOrFail) {
   play.run();
-  play.change(2);
+  play.stop();
   EXPECT_THAT(play.report("a", play.word(JobState::finished)),
               ElementsAre("save j-1 finished 1 []", "kill a j-1/1", "kill b j-1/1"));
+  EXPECT_EQ(play.record().notice, "");
   play.submit("j-2", 2);
   play.run("j-2");
-  play.change(1, "j-2");
+  play.stop("j-2");
   ProcessReport bad = play.at(ended, 0, "j-2");
   bad.failure = Error{ErrorCode::user_code, "a function threw", false};
   EXPECT_THAT(play.report("a", bad),
               ElementsAre("save j-2 failed 1 []", "kill a j-2/1", "kill b j-2/1"));
+}
+
+TEST_F(SchedulerRequests, AJobThatFinishesBeforeItsChangeSaysSo) {
+  play.run();
+  play.change(2);
+  play.report("a", play.word(JobState::finished));
+  EXPECT_EQ(play.record().state, JobState::finished);
+  EXPECT_THAT(play.record().notice, HasSubstr("before the change"));
+  play.change(2);
+  EXPECT_EQ(play.record().notice, "") << "it has been started anew, with the change";
+}
+
+// The change may well be what was to mend it.
+TEST_F(SchedulerRequests, AJobThatFailsForGoodBeforeItsChangeGoesOnWithIt) {
+  play.run();
+  play.report("a", play.checkpoint(3));
+  play.change(2);
+  EXPECT_THAT(play.report("b", play.ended(1, "a function threw", false)),
+              ElementsAre("save j-1 starting 2 [a:1 b:1]", "kill a j-1/1", "kill b j-1/1",
+                          "start a j-1/2/0", "start b j-1/2/1"));
+  EXPECT_EQ(play.record().spec.parallelism, 2u);
+  EXPECT_EQ(play.record().spec.from, "latest");
+  EXPECT_EQ(play.record().failures, 0u);
+  EXPECT_THAT(play.record().exceptions.at(0).message, HasSubstr("The change that was asked for"));
+  EXPECT_THAT(play.record().next, IsEmpty());
+  ProcessReport again = play.ended(0, "a function threw again", false);
+  again.failure->code = ErrorCode::user_code;
+  play.report("a", again);
+  EXPECT_EQ(play.record().state, JobState::failed) << "there is nothing more to go on with";
+}
+
+TEST_F(SchedulerRequests, AJobThatIsGivenUpBeforeItsChangeGoesOnWithIt) {
+  JobSpec spec = Play::spec(1);
+  spec.options["max-restarts"] = "1";
+  play.submit("j-2", spec);
+  play.run("j-2");
+  play.change(3, "j-2");
+  const auto fail_once = [&] {
+    ProcessReport bad = play.at(ended, 0, "j-2");
+    bad.failure = Error{ErrorCode::user_code, "out of memory", true};
+    return play.report(play.record("j-2").processes.at(0).worker, bad);
+  };
+  fail_once();
+  EXPECT_EQ(play.record("j-2").state, JobState::stopping) << "it is to be tried again";
+  play.wait(100ms);
+  fail_once();
+  EXPECT_EQ(play.record("j-2").state, JobState::starting);
+  EXPECT_EQ(play.record("j-2").spec.parallelism, 3u);
+}
+
+// The first report was one that may heal.
+TEST_F(SchedulerRequests, AJobOfWhichALaterWordSaysThatItFailedGoesOnWithItsChange) {
+  play.run();
+  play.change(2);
+  const ProcessReport late = play.ended(0, "a function threw", false);
+  play.report("b", play.missed_peer(1));
+  EXPECT_EQ(play.record().state, JobState::stopping);
+  EXPECT_THAT(play.report("a", late),
+              ElementsAre("save j-1 starting 2 [a:1 b:1]", "start a j-1/2/0", "start b j-1/2/1"));
+  EXPECT_EQ(play.record().spec.parallelism, 2u);
+}
+
+TEST_F(SchedulerRequests, ASavepointThatEndsTheJobDoesNotReplaceAChange) {
+  play.run();
+  play.change(2);
+  const auto refused = play.scheduler->stop_by_savepoint("j-1", play.now, play.wall);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+  play.report("a", play.word(JobState::stopped));
+  EXPECT_EQ(play.record().spec.parallelism, 2u);
+  EXPECT_EQ(play.record().state, JobState::starting);
 }
 
 TEST_F(SchedulerRequests, StopTakesEffectAtOnceBeforeTheFirstAttempt) {
