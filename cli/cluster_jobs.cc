@@ -16,6 +16,12 @@ namespace {
 
 namespace json = boost::json;
 
+/// What went wrong, or what it waits for.
+std::string problem_of(const json::object& job) {
+  const std::string problem = field(job, "problem"), waits = field(job, "waits_for");
+  return problem.empty() && !waits.empty() ? "waits for " + waits : problem;
+}
+
 Result<int> jobs(const Args& args) {
   WEIR_ASSIGN(ClusterClient client, ClusterClient::of(args));
   WEIR_ASSIGN(const json::object answer, client.get("/jobs"));
@@ -27,7 +33,7 @@ Result<int> jobs(const Args& args) {
     if (args.has("json")) print_json(job);
     table.add({field(job, "id"), field(job, "name"), field(job, "state"), field(job, "parallelism"),
                field(job, "attempt"), field(job, "last_checkpoint"), field(job, "changed_at"),
-               one_line(field(job, "problem"), 60)});
+               one_line(problem_of(job), 60)});
   }
   if (args.has("json")) return kOk;
   if (table.empty()) {

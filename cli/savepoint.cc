@@ -163,11 +163,42 @@ void print_steps(const json::object& s) {
   table.print();
 }
 
+/// The list of that name; empty when it is not there.
+json::array list_in(const json::object& object, const char* name) {
+  const json::value* list = object.if_contains(name);
+  return list != nullptr && list->is_array() ? list->get_array() : json::array();
+}
+
+/// The workers of a job that have more to do than they are made for.
+void print_overcommitted(const json::object& job) {
+  for (const json::value& value : list_in(job, "overcommitted")) {
+    const json::object& worker = value.as_object();
+    std::printf("worker %s has %s slots and was given %s: subtasks share its cores\n",
+                field(worker, "worker").c_str(), field(worker, "slots").c_str(),
+                field(worker, "slots_used").c_str());
+  }
+}
+
+/// What it said, unless the job is well again.
+void print_last_failure(const json::object& job) {
+  const json::array exceptions = list_in(job, "exceptions");
+  if (exceptions.empty()) return;
+  const json::object& last = exceptions.front().as_object();
+  const bool healed = field(job, "problem").empty();
+  std::printf("attempt %s failed at %s%s%s%s%s\n", field(last, "attempt").c_str(),
+              field(last, "at").c_str(), field(last, "worker").empty() ? "" : " on ",
+              field(last, "worker").c_str(), healed ? "; the job got on since" : ": ",
+              healed ? "" : for_people(field(last, "message")).c_str());
+}
+
 void print_cluster_status(const json::object& job) {
   std::printf("job %s (%s) is %s: attempt %s, parallelism %s, checkpoint %s, since %s\n",
               field(job, "name").c_str(), field(job, "id").c_str(), field(job, "state").c_str(),
               field(job, "attempt").c_str(), field(job, "parallelism").c_str(),
               field(job, "last_checkpoint").c_str(), field(job, "changed_at").c_str());
+  if (const std::string waits = field(job, "waits_for"); !waits.empty()) {
+    std::printf("it waits for %s\n", waits.c_str());
+  }
   if (const std::string notice = field(job, "notice"); !notice.empty()) {
     std::printf("%s\n", notice.c_str());
   }
@@ -179,13 +210,8 @@ void print_cluster_status(const json::object& job) {
                   field(process.as_object(), "worker").c_str());
     }
   }
-  const json::value* exceptions = job.if_contains("exceptions");
-  if (exceptions != nullptr && exceptions->is_array() && !exceptions->get_array().empty()) {
-    const json::object& last = exceptions->get_array().front().as_object();
-    std::printf("attempt %s failed at %s%s%s: %s\n", field(last, "attempt").c_str(),
-                field(last, "at").c_str(), field(last, "worker").empty() ? "" : " on ",
-                field(last, "worker").c_str(), for_people(field(last, "message")).c_str());
-  }
+  print_overcommitted(job);
+  print_last_failure(job);
   const json::value* status = job.if_contains("status");
   if (status != nullptr && status->is_object()) {
     const json::object& s = status->get_object();

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "weir/base/check.h"
+#include "weir/cluster/link_options.h"
 
 namespace weir::cluster {
 
@@ -140,12 +141,6 @@ SendBytes AttemptLinks::sender_to(std::uint32_t process) {
 // ---- connecting
 // -----------------------------------------------------------------------------------
 
-net::LinkOptions AttemptLinks::link_options() const {
-  net::LinkOptions options;
-  options.tls = options_.tls;
-  return options;
-}
-
 net::Hello AttemptLinks::hello() const {
   return {options_.build, options_.id.job, options_.id.attempt, options_.id.process,
           options_.token};
@@ -167,7 +162,7 @@ Result<Address> AttemptLinks::listen() {
     changed_.notify_all();
   };
   WEIR_ASSIGN(const std::uint16_t port,
-              network_.listen(options_.host, 0, link_options(), greet, arrived));
+              network_.listen(options_.host, 0, link_options(options_.tls), greet, arrived));
   return Address{options_.host, port};
 }
 
@@ -186,8 +181,9 @@ Status AttemptLinks::connect(const std::vector<Address>& all) {
 
 Status AttemptLinks::call_lower(const std::vector<Address>& all) {
   for (std::uint32_t process = 0; process < options_.id.process; ++process) {
-    WEIR_ASSIGN(auto link, network_.connect(all[process].host, all[process].port, link_options(),
-                                            hello(), options_.patience));
+    WEIR_ASSIGN(auto link,
+                network_.connect(all[process].host, all[process].port, link_options(options_.tls),
+                                 hello(), options_.patience));
     const std::lock_guard lock(mutex_);
     links_[process] = std::move(link);
   }

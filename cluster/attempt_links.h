@@ -87,7 +87,6 @@ class AttemptLinks final : public Placement, private PeerMessages {
  private:
   class Elsewhere;
   net::Hello hello() const;
-  net::LinkOptions link_options() const;
   Status call_lower(const std::vector<Address>& all);
   Status wait_for_callers(std::size_t count);
   void open_channels();

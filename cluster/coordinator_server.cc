@@ -22,6 +22,7 @@
 #include "weir/cluster/http_api.h"
 #include "weir/cluster/http_server.h"
 #include "weir/cluster/leader.h"
+#include "weir/cluster/link_options.h"
 #include "weir/net/link.h"
 #include "weir/net/network.h"
 
@@ -30,10 +31,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-net::LinkOptions link_options(const std::shared_ptr<net::Tls>& tls) {
-  net::LinkOptions options;
-  options.tls = tls;
-  options.max_frame_bytes = 64 << 20;
+net::LinkOptions door_options(const std::shared_ptr<net::Tls>& tls) {
+  net::LinkOptions options = link_options(tls, 64 << 20);
   options.silence = std::chrono::milliseconds(3000);
   return options;
 }
@@ -241,7 +240,7 @@ Status CoordinatorServer::Impl::open_door() {
       const std::uint16_t port,
       network->listen(
           options.host == "localhost" ? "127.0.0.1" : options.host, options.port,
-          link_options(options.tls), [this](const net::Hello& theirs) { return greet(theirs); },
+          door_options(options.tls), [this](const net::Hello& theirs) { return greet(theirs); },
           [this](const net::Hello&, std::unique_ptr<net::Link> link) {
             {
               const std::lock_guard lock(mutex);

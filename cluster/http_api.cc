@@ -106,17 +106,16 @@ void HttpApi::with_leader(Reply reply, std::function<void(ClusterLeader&, Reply)
   });
 }
 
-void HttpApi::with_job(const std::string& text, bool over, Reply reply,
+void HttpApi::with_job(const std::string& text, Reply reply,
                        std::function<void(ClusterLeader&, const std::string&, Reply)> work) {
-  with_leader(
-      std::move(reply), [text, over, work = std::move(work)](ClusterLeader& leader, Reply to) {
-        const auto id = leader.find(text, over);
-        if (!id.ok()) return to(http_error(id.error()));
-        if (leader.job(*id) == nullptr) {
-          return to(http_error(404, "not_found", "There is no job '" + text + "' any more"));
-        }
-        work(leader, *id, std::move(to));
-      });
+  with_leader(std::move(reply), [text, work = std::move(work)](ClusterLeader& leader, Reply to) {
+    const auto id = leader.find(text);
+    if (!id.ok()) return to(http_error(id.error()));
+    if (leader.job(*id) == nullptr) {
+      return to(http_error(404, "not_found", "There is no job '" + text + "' any more"));
+    }
+    work(leader, *id, std::move(to));
+  });
 }
 
 void HttpApi::cluster(const Reply& reply) {

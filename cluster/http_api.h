@@ -64,8 +64,8 @@ class HttpApi {
 
   /// Calls `work` with the leader, or sends the caller to where it is.
   void with_leader(Reply reply, std::function<void(ClusterLeader&, Reply)> work);
-  /// The same with the job that `text` means; `over`: as for ClusterLeader::find.
-  void with_job(const std::string& text, bool over, Reply reply,
+  /// The same with the job that `text` means, as of ClusterLeader::find.
+  void with_job(const std::string& text, Reply reply,
                 std::function<void(ClusterLeader&, const std::string& id, Reply)> work);
 
   CoordinatorServer& server_;

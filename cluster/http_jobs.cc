@@ -78,7 +78,8 @@ ClusterLeader::Done changed(ClusterLeader& leader, const std::string& id, unsign
   return [&leader, id, status, reply](const Status& done) {
     if (!done.ok()) return reply(http_error(done.error()));
     const JobRecord* record = leader.job(id);  // the leader calls this: it is there
-    reply(json_reply(status, record != nullptr ? record_json(*record) : json::object{{"id", id}}));
+    reply(json_reply(status, record != nullptr ? record_json(*record, leader.waits_for(id))
+                                               : json::object{{"id", id}}));
   };
 }
 
@@ -92,7 +93,9 @@ std::string request_of(const json::object& object) {
 void HttpApi::list_jobs(const Reply& reply) {
   with_leader(reply, [](ClusterLeader& leader, const Reply& to) {
     json::array list;
-    for (const JobRecord* job : leader.jobs()) list.push_back(summary_json(*job));
+    for (const JobRecord* job : leader.jobs()) {
+      list.push_back(summary_json(*job, leader.waits_for(job->id)));
+    }
     for (const auto& [id, left] : leader.unreadable()) list.push_back(summary_json(left));
     to(json_reply(200, {{"jobs", std::move(list)}}));
   });
@@ -175,7 +178,7 @@ void HttpApi::act(const HttpCall& call, const std::string& text, const std::stri
     if (!request.contains("stop")) request["stop"] = false;
   }
   log_info("api", call.peer + " asks job '" + text + "' to " + kind);
-  with_job(text, false, std::move(reply),
+  with_job(text, std::move(reply),
            [kind, request = std::move(request)](ClusterLeader& leader, const std::string& id,
                                                 const Reply& to) {
              if (kind == "cancel") return leader.cancel(id, changed(leader, id, 200, to));
@@ -219,13 +222,16 @@ void HttpApi::change(const HttpCall& call, const std::string& text, const std::s
   }
   log_info("api",
            call.peer + " wants to " + verb + " job '" + text + "': " + call.body.substr(0, 500));
-  with_job(text, false, std::move(reply),
-           [body = *std::move(body), asked](ClusterLeader& leader, const std::string& id,
-                                            const Reply& to) {
-             const auto go_on = [&leader, body, id, to] {
+  with_job(text, std::move(reply),
+           [verb, body = *std::move(body), asked](ClusterLeader& leader, const std::string& id,
+                                                  const Reply& to) {
+             const auto go_on = [&leader, verb, body, id, to] {
                const JobRecord* record = leader.job(id);
                if (record == nullptr) {
                  return to(http_error(404, "not_found", "There is no job " + id + " any more"));
+               }
+               if (verb == "rescale" && is_over(record->state)) {
+                 return to(http_error(over_already(*record)));
                }
                JobSpec spec = record->next.empty() ? record->spec : record->next.front();
                if (Status read = read_spec(body, spec); !read.ok()) {

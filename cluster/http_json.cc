@@ -99,16 +99,16 @@ HttpReply answer_reply(const Result<std::string>& answer) {
   return object.ok() ? json_reply(200, *object) : http_error(object.error());
 }
 
-json::object record_json(const JobRecord& record) {
+json::object record_json(const JobRecord& record, const std::string& waits_for) {
   json::error_code failed;
   json::value value = json::parse(to_text(record), failed);
-  if (failed || !value.is_object()) return summary_json(record);
-  json::object object = summary_json(record);
+  if (failed || !value.is_object()) return summary_json(record, waits_for);
+  json::object object = summary_json(record, waits_for);
   for (auto& [name, field] : value.as_object()) object[name] = std::move(field);
   return object;
 }
 
-json::object summary_json(const JobRecord& record) {
+json::object summary_json(const JobRecord& record, const std::string& waits_for) {
   json::object object{{"id", record.id},
                       {"name", record.spec.name},
                       {"state", to_string(record.state)},
@@ -121,7 +121,9 @@ json::object summary_json(const JobRecord& record) {
                       {"library", record.spec.library},
                       {"submitted_at", to_iso8601(record.submitted_at)},
                       {"changed_at", to_iso8601(record.changed_at)}};
-  if (!record.exceptions.empty()) object["problem"] = record.exceptions.front().message;
+  if (!record.exceptions.empty() && !record.healed)
+    object["problem"] = record.exceptions.front().message;
+  if (!waits_for.empty()) object["waits_for"] = waits_for;
   if (!record.notice.empty()) object["notice"] = record.notice;
   return object;
 }

@@ -25,10 +25,10 @@ Result<boost::json::object> answer_object(const Result<std::string>& answer);
 /// The same as a reply.
 HttpReply answer_reply(const Result<std::string>& answer);
 
-/// A record as the API shows it.
-boost::json::object record_json(const JobRecord& record);
+/// A record as the API shows it, and what the job waits for, if for anything.
+boost::json::object record_json(const JobRecord& record, const std::string& waits_for = {});
 /// The same in few words, for lists.
-boost::json::object summary_json(const JobRecord& record);
+boost::json::object summary_json(const JobRecord& record, const std::string& waits_for = {});
 /// A job whose record cannot be read, for lists.
 boost::json::object summary_json(const UnreadableRecord& record);
 

@@ -52,6 +52,20 @@ void add_workers(json::object& answer, const std::vector<ProcessPlace>& places) 
   }
 }
 
+/// The workers of a job that have been given more than they are made for, by all jobs together.
+json::array overcommitted(const ClusterLeader& leader, const JobRecord& record) {
+  json::array list;
+  for (const WorkerInfo& worker : leader.workers()) {
+    const WorkerView& view = worker.view;
+    const bool its_own =
+        std::any_of(record.processes.begin(), record.processes.end(),
+                    [&](const ProcessPlace& place) { return place.worker == view.id; });
+    if (!its_own || view.used <= view.slots) continue;
+    list.push_back({{"worker", view.id}, {"slots", view.slots}, {"slots_used", view.used}});
+  }
+  return list;
+}
+
 }  // namespace
 
 bool HttpApi::looks_at(const std::string& verb) {
@@ -67,7 +81,7 @@ void HttpApi::look(const HttpCall& call, const std::string& text, const std::str
   if (verb == "log") return log_of(call, text, std::move(reply));
   if (verb == "dead-letters") return dead_letters(call, text, std::move(reply));
   if (verb == "exceptions") {
-    return with_job(text, true, std::move(reply),
+    return with_job(text, std::move(reply),
                     [](ClusterLeader& leader, const std::string& id, const Reply& to) {
                       json::object record = record_json(*leader.job(id));
                       to(json_reply(200, {{"id", id}, {"exceptions", record["exceptions"]}}));
@@ -75,7 +89,7 @@ void HttpApi::look(const HttpCall& call, const std::string& text, const std::str
   }
   json::object request{{"request", verb == "steps" ? "status" : verb}};
   if (verb == "subtasks") request["step"] = text_in(call, "step");
-  with_job(text, true, std::move(reply),
+  with_job(text, std::move(reply),
            [verb, request = json::serialize(request)](ClusterLeader& leader, const std::string& id,
                                                       const Reply& to) {
              const auto places = leader.job(id)->processes;
@@ -93,9 +107,10 @@ void HttpApi::look(const HttpCall& call, const std::string& text, const std::str
 
 /// The record, and how the job says that it stands, when it can.
 void HttpApi::show_job(const std::string& text, Reply reply) {
-  with_job(text, true, std::move(reply),
+  with_job(text, std::move(reply),
            [](ClusterLeader& leader, const std::string& id, const Reply& to) {
-             json::object record = record_json(*leader.job(id));
+             json::object record = record_json(*leader.job(id), leader.waits_for(id));
+             record["overcommitted"] = overcommitted(leader, *leader.job(id));
              record["status"] = nullptr;
              if (!leader.runs(id)) return to(json_reply(200, record));
              leader.ask_master(id, R"({"request":"status"})", kStatusTimeout,
@@ -114,7 +129,7 @@ void HttpApi::show_job(const std::string& text, Reply reply) {
 
 /// What its master says, which knows how they went; of a job that does not run what is stored.
 void HttpApi::checkpoints(const HttpCall& call, const std::string& text, Reply reply) {
-  with_job(text, true, std::move(reply),
+  with_job(text, std::move(reply),
            [this, what = to_string(call)](ClusterLeader& leader, const std::string& id,
                                           const Reply& to) {
              const std::string folder = leader.job(id)->spec.state_dir;
@@ -146,7 +161,7 @@ void HttpApi::dead_letters(const HttpCall& call, const std::string& text, Reply 
   if (!limit) return reply(http_error(400, "invalid_argument", "'limit' must be a number"));
   LettersAsked asked{text_in(call, "step"), text_in(call, "reason"), text_in(call, "after"),
                      *limit};
-  with_job(text, true, std::move(reply),
+  with_job(text, std::move(reply),
            [this, asked, what = to_string(call)](ClusterLeader& leader, const std::string& id,
                                                  const Reply& to) {
              http_->run(what, to, [folder = leader.job(id)->spec.state_dir, id, asked] {
@@ -163,7 +178,7 @@ void HttpApi::log_of(const HttpCall& call, const std::string& text, Reply reply)
   if (!process || !bytes) {
     return reply(http_error(400, "invalid_argument", "'process' and 'bytes' must be numbers"));
   }
-  with_job(text, true, std::move(reply),
+  with_job(text, std::move(reply),
            [process = *process, bytes = *bytes](ClusterLeader& leader, const std::string& id,
                                                 const Reply& to) {
              leader.ask_process(

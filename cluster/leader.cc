@@ -30,6 +30,9 @@ ClusterLeader::ClusterLeader(LeaderOptions options, LeaderSeams seams, std::uint
       scheduler_(options_.scheduler, std::move(known.records), now(), wall(),
                  std::move(known.unreadable)) {
   forget_old_jobs();
+  if (const std::string workers = scheduler_.awaits(now()); !workers.empty()) {
+    log_info("leader", "starts no job yet: waits for " + workers);
+  }
 }
 
 ClusterLeader::~ClusterLeader() { end("the process ends"); }
@@ -221,9 +224,11 @@ void ClusterLeader::ask_master(const std::string& job, std::string json,
   const auto master = scheduler_.master_of(job);
   if (!master) {
     const JobRecord* record = this->job(job);
+    if (record == nullptr) return answered(no_such_job(job));
+    const std::string waits = waits_for(job);
     return answered(Error{ErrorCode::not_found,
-                          "Job " + job + " does not run now; it is " +
-                              (record != nullptr ? to_string(record->state) : "unknown")});
+                          "Job " + job + " does not run now; it is " + to_string(record->state) +
+                              (waits.empty() ? "" : " and waits for " + waits)});
   }
   ask(master->first, master->second, std::move(json), timeout, std::move(answered));
 }
@@ -312,18 +317,6 @@ std::vector<const JobRecord*> ClusterLeader::jobs() const {
 const JobRecord* ClusterLeader::job(const std::string& id) const {
   const auto found = scheduler_.jobs().find(id);
   return found == scheduler_.jobs().end() || forgotten_.contains(id) ? nullptr : &found->second;
-}
-
-Result<std::string> ClusterLeader::find(const std::string& text, bool over) const {
-  auto found = scheduler_.find(text);
-  if (found.ok() || !over || found.error().code == ErrorCode::incompatible) return found;
-  const JobRecord* newest = nullptr;
-  for (const JobRecord* job : jobs()) {
-    if (job->spec.name != text) continue;
-    if (!is_over(job->state)) return found;  // of several that run, none is meant
-    if (newest == nullptr || job->submitted_at > newest->submitted_at) newest = job;
-  }
-  return newest != nullptr ? Result<std::string>(newest->id) : found;
 }
 
 }  // namespace weir::cluster

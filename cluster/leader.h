@@ -109,8 +109,9 @@ class ClusterLeader {
   const std::map<std::string, UnreadableRecord>& unreadable() const {
     return scheduler_.unreadable();
   }
-  /// As Scheduler::find; with `over`, a name also means the newest job that had it and is over.
-  Result<std::string> find(const std::string& text, bool over) const;
+  /// As Scheduler::find, and Scheduler::waits_for.
+  Result<std::string> find(const std::string& text) const { return scheduler_.find(text); }
+  std::string waits_for(const std::string& job) const { return scheduler_.waits_for(job, now()); }
   std::vector<WorkerInfo> workers() const;
 
  private:

@@ -96,9 +96,12 @@ struct JobRecord {
   EventTime submitted_at{}, changed_at{};
   /// What became of a request that was accepted and could not be carried out; else empty.
   std::string notice = {};
+  /// The newest exception is history: an attempt has completed a checkpoint since, or the job has
+  /// ended well.
+  bool healed = false;
 };
 WEIR_DESCRIBE(JobRecord, id, spec, state, attempt, processes, then, next, last_checkpoint, failures,
-              exceptions, submitted_at, changed_at, notice);
+              exceptions, submitted_at, changed_at, notice, healed);
 /// It takes a last checkpoint and then goes on with `next`.
 bool is_to_change(const JobRecord& record);
 

@@ -109,15 +109,13 @@ void Scheduler::time_is_up(Turn& turn, const std::string& job) {
   JobRecord& record = records_.at(job);
   if (record.processes.empty()) return start_soon(job);
   const Run& run = runs_.at(job);
-  const auto awaited = run.listened ? ProcessPhase::running : ProcessPhase::listening;
   std::string missing;
-  bool quiet = false;
-  for (std::size_t i = 0; i < run.processes.size(); ++i) {
-    const auto& phase = run.processes[i].phase;
-    quiet = quiet || phase == ProcessPhase::ended;
-    if (run.adopting ? phase.has_value() : phase >= awaited) continue;
-    missing += (missing.empty() ? "" : ", ") + record.processes[i].worker;
+  for (const std::string& worker : late_workers(record)) {
+    missing += (missing.empty() ? "" : ", ") + worker;
   }
+  const bool quiet =
+      std::any_of(run.processes.begin(), run.processes.end(),
+                  [](const Process& each) { return each.phase == ProcessPhase::ended; });
   Failure failure;
   failure.code = to_string(ErrorCode::io);
   failure.retryable = true;

@@ -82,6 +82,12 @@ struct Send {
 };
 using Order = std::variant<Save, Send>;
 
+// Why a job cannot be asked for anything: it is not known, its record cannot be read, it is over.
+// Each says what to do.
+Error no_such_job(const std::string& text);
+Error left_alone(const UnreadableRecord& record);
+Error over_already(const JobRecord& record);
+
 class Scheduler {
  public:
   Scheduler(SchedulerOptions options, std::vector<JobRecord> records, SteadyTime now,
@@ -131,13 +137,18 @@ class Scheduler {
   /// Jobs that are left alone, by id; none of them is among jobs().
   const std::map<std::string, UnreadableRecord>& unreadable() const { return unreadable_; }
   std::vector<WorkerView> workers() const;
-  /// The job that a user means by an id, the unique beginning of one, or the name of the only job
-  /// that has it and is not over. Errors: not_found; invalid_argument, which names the candidates;
+  /// The job that a user means by, in this order: an id; the name of the only job that has it and
+  /// is not over; the name of jobs that are over, of which the one that ended last; the unique
+  /// beginning of an id. Errors: not_found; invalid_argument, which names the candidates;
   /// incompatible, when the record of the job that is meant cannot be read.
   Result<std::string> find(const std::string& text) const;
   /// Whom to ask about a job: its master, and the worker on which that runs; nothing when it does
   /// not run.
   std::optional<std::pair<std::string, ProcessId>> master_of(const std::string& job) const;
+  /// What a job that is not over waits for, in words behind "waits for"; empty when it runs.
+  std::string waits_for(const std::string& job, SteadyTime now) const;
+  /// The same of a new leader as a whole, which starts nothing yet.
+  std::string awaits(SteadyTime now) const;
 
  private:
   /// What is known of one process of an attempt.
@@ -229,6 +240,7 @@ class Scheduler {
   void fail_missing(Turn& turn, const std::string& worker, const std::set<ProcessId>& reported);
   void explain_by_loss(Turn& turn, const std::string& worker, const Failure& failure);
 
+  std::vector<std::string> late_workers(const JobRecord& record) const;
   Status check_folder(const std::string& job, const JobSpec& spec) const;
   Result<JobRecord*> to_change(const std::string& job);
 

@@ -36,6 +36,7 @@ void Scheduler::note(Turn& turn, JobRecord& record, Failure failure) {
   }
   failure.attempt = record.attempt;
   failure.at = turn.wall;
+  record.healed = false;
   record.exceptions.insert(record.exceptions.begin(), std::move(failure));
   if (record.exceptions.size() > kExceptions) record.exceptions.resize(kExceptions);
 }
@@ -207,6 +208,7 @@ void Scheduler::end(Turn& turn, JobRecord& record, JobState state) {
     record.notice = "It finished before the change that was asked for took effect.";
   }
   record.state = state;
+  record.healed = record.healed || state == JobState::finished || state == JobState::stopped;
   record.then = JobState::stopped;
   record.next.clear();
   changed(turn, record);

@@ -4,6 +4,7 @@
 
 #include "weir/cluster/failure_rank.h"
 #include "weir/cluster/scheduler.h"
+#include "weir/runtime/may_heal.h"
 
 namespace weir::cluster {
 namespace {
@@ -16,9 +17,7 @@ Failure failure_of(const ProcessReport& report, const JobRecord& record,
                    const std::string& worker) {
   if (report.failure) {
     Failure failure = to_failure(*report.failure, worker);
-    // What cannot be reached at a job's first start is likely a mistake, later it is likely away.
-    const bool later = report.id.attempt > 1 && report.failure->code == ErrorCode::io;
-    failure.retryable = failure.retryable || later;
+    failure.retryable = failure.retryable || may_heal(*report.failure, report.id.attempt == 1);
     failure.process = report.id.process;
     if (!report.failed_task) return failure;
     failure.task = report.failed_task->steps;
@@ -89,8 +88,12 @@ void Scheduler::take_checkpoint(Turn& turn, JobRecord& record, const ProcessRepo
     record.spec.from = "latest";
     changed(turn, record);
   }
-  if (id.attempt != record.attempt || record.processes.empty() || record.failures == 0) return;
+  const bool ails = !record.exceptions.empty() && !record.healed;
+  if (id.attempt != record.attempt || record.processes.empty() || !(ails || record.failures > 0)) {
+    return;
+  }
   record.failures = 0;
+  record.healed = true;
   changed(turn, record);
 }
 

@@ -1,4 +1,4 @@
-// Requests of users, and looking. See scheduler.h.
+// Requests of users. See scheduler.h.
 #include <filesystem>
 #include <utility>
 
@@ -7,20 +7,6 @@
 
 namespace weir::cluster {
 namespace {
-
-Error no_job(const std::string& text) {
-  return {ErrorCode::not_found, "There is no job '" + text + "'. `weir jobs` lists them."};
-}
-
-Error cannot_be_read(const UnreadableRecord& record) {
-  return {ErrorCode::incompatible,
-          "Job " + record.id + " is left alone, and what runs of it goes on: " + record.why};
-}
-
-Error is_over_already(const JobRecord& record) {
-  return {ErrorCode::invalid_argument,
-          "The job " + record.id + " is over: " + to_string(record.state) + "."};
-}
 
 Status check(const JobSpec& spec) {
   if (spec.parallelism == 0) {
@@ -37,23 +23,14 @@ std::string folder(const std::string& path) {
   return plain;
 }
 
-Error ambiguous(const std::string& text, const std::vector<std::string>& ids) {
-  constexpr std::size_t kNamed = 10;
-  std::string names;
-  for (std::size_t i = 0; i < ids.size() && i < kNamed; ++i) names += (i ? ", " : "") + ids[i];
-  if (ids.size() > kNamed) names += " and others";
-  return {ErrorCode::invalid_argument, "'" + text + "' may be any of these jobs: " + names +
-                                           ". Say which by its id, or the beginning of it."};
-}
-
 }  // namespace
 
 Result<JobRecord*> Scheduler::to_change(const std::string& job) {
   if (const auto left = unreadable_.find(job); left != unreadable_.end()) {
-    return cannot_be_read(left->second);
+    return left_alone(left->second);
   }
   const auto found = records_.find(job);
-  if (found == records_.end()) return no_job(job);
+  if (found == records_.end()) return no_such_job(job);
   return &found->second;
 }
 
@@ -103,7 +80,7 @@ Result<Scheduler::Orders> Scheduler::submit(JobRecord record, SteadyTime now, Ev
 Result<Scheduler::Orders> Scheduler::cancel(const std::string& job, SteadyTime now,
                                             EventTime wall) {
   WEIR_ASSIGN(JobRecord * record, to_change(job));
-  if (is_over(record->state)) return is_over_already(*record);
+  if (is_over(record->state)) return over_already(*record);
   Turn turn{now, wall};
   end(turn, *record, JobState::cancelled);
   return finish(turn);
@@ -111,7 +88,7 @@ Result<Scheduler::Orders> Scheduler::cancel(const std::string& job, SteadyTime n
 
 Result<Scheduler::Orders> Scheduler::stop(const std::string& job, SteadyTime now, EventTime wall) {
   WEIR_ASSIGN(JobRecord * record, to_change(job));
-  if (is_over(record->state)) return is_over_already(*record);
+  if (is_over(record->state)) return over_already(*record);
   Turn turn{now, wall};
   if (record->attempt == 0) {
     end(turn, *record, JobState::stopped);
@@ -148,7 +125,7 @@ Result<Scheduler::Orders> Scheduler::change(const std::string& job, JobSpec spec
 Result<Scheduler::Orders> Scheduler::stop_by_savepoint(const std::string& job, SteadyTime now,
                                                        EventTime wall) {
   WEIR_ASSIGN(JobRecord * record, to_change(job));
-  if (is_over(record->state)) return is_over_already(*record);
+  if (is_over(record->state)) return over_already(*record);
   if (!master_of(job)) {
     return Error{ErrorCode::not_found, "Job " + job + " does not run now; it is " +
                                            to_string(record->state) + ". Try again once it runs."};
@@ -195,58 +172,6 @@ void Scheduler::forget(const std::string& job) {
   ready_.erase(job);
   runs_.erase(job);
   records_.erase(found);
-}
-
-// ---- looking ----------------------------------------------------------------------------------
-
-const std::map<std::string, JobRecord>& Scheduler::jobs() const { return records_; }
-
-std::vector<WorkerView> Scheduler::workers() const {
-  std::vector<WorkerView> views;
-  views.reserve(workers_.size());
-  for (const auto& [id, worker] : workers_) {
-    const auto load = loads_.find(id);
-    views.push_back({id, worker.host, worker.slots, load == loads_.end() ? 0 : load->second.used,
-                     worker.build});
-  }
-  return views;
-}
-
-Result<std::string> Scheduler::find(const std::string& text) const {
-  if (records_.contains(text)) return text;
-  std::vector<std::string> named, begun, over;
-  for (const auto& [id, left] : unreadable_) {
-    if (id == text) return cannot_be_read(left);
-    if (left.name == text) named.push_back(id);
-    if (!text.empty() && id.starts_with(text)) begun.push_back(id);
-  }
-  for (const auto& [id, record] : records_) {
-    if (record.spec.name == text) (is_over(record.state) ? over : named).push_back(id);
-    if (!text.empty() && id.starts_with(text)) begun.push_back(id);
-  }
-  for (const auto* ids : {&named, &begun}) {
-    if (ids->size() > 1) return ambiguous(text, *ids);
-    if (ids->empty()) continue;
-    const auto left = unreadable_.find(ids->front());
-    return left == unreadable_.end() ? Result<std::string>(ids->front())
-                                     : cannot_be_read(left->second);
-  }
-  if (!over.empty()) {
-    return Error{ErrorCode::not_found, "All jobs of the name '" + text + "' are over; " +
-                                           over.front() + " is one. Say which by its id."};
-  }
-  return no_job(text);
-}
-
-std::optional<std::pair<std::string, ProcessId>> Scheduler::master_of(
-    const std::string& job) const {
-  const auto found = records_.find(job);
-  if (found == records_.end() || found->second.processes.empty()) return std::nullopt;
-  const JobRecord& record = found->second;
-  const std::string& worker = record.processes[0].worker;
-  const bool runs = runs_.at(job).processes[0].phase == ProcessPhase::running;
-  if (!runs || !workers_.contains(worker)) return std::nullopt;
-  return std::pair{worker, ProcessId{job, record.attempt, 0}};
 }
 
 }  // namespace weir::cluster

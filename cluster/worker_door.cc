@@ -5,6 +5,7 @@
 
 #include "weir/base/json.h"
 #include "weir/base/log.h"
+#include "weir/cluster/link_options.h"
 #include "weir/cluster/worker_processes.h"
 
 namespace weir::cluster {
@@ -16,13 +17,6 @@ constexpr std::size_t kMaxFailure = 16 << 10;  // bytes of text
 constexpr std::size_t kMaxHost = 255;
 constexpr std::size_t kMaxQuestions = 1000;
 constexpr std::uint64_t kMaxLog = 4 << 20;
-
-net::LinkOptions link_options(const std::shared_ptr<net::Tls>& tls) {
-  net::LinkOptions options;
-  options.tls = tls;
-  options.max_frame_bytes = kMaxMessage;
-  return options;
-}
 
 ProcessId id_of(const net::Hello& hello) { return {hello.job, hello.attempt, hello.process}; }
 
@@ -45,7 +39,7 @@ std::optional<std::uint64_t> log_request(const std::string& json) {
 
 Status Processes::open() {
   WEIR_ASSIGN(port_, door_.listen(
-                         "127.0.0.1", 0, link_options(settings_.tls),
+                         "127.0.0.1", 0, link_options(settings_.tls, kMaxMessage),
                          [this](const net::Hello& theirs) { return greet(theirs); },
                          [this](const net::Hello& theirs, std::unique_ptr<net::Link> link) {
                            arrived(theirs, std::move(link));

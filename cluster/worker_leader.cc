@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "weir/base/log.h"
+#include "weir/cluster/link_options.h"
 
 namespace weir::cluster {
 namespace {
@@ -20,13 +21,6 @@ constexpr std::size_t kMaxMessage = 32 << 20;
 constexpr std::size_t kMaxAnswer = 16 << 20;
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
-
-net::LinkOptions link_options(const std::shared_ptr<net::Tls>& tls) {
-  net::LinkOptions options;
-  options.tls = tls;
-  options.max_frame_bytes = kMaxMessage;
-  return options;
-}
 
 bool is_order(const Message& message) {
   return std::holds_alternative<Start>(message) || std::holds_alternative<Peers>(message) ||
@@ -128,8 +122,8 @@ void LeaderLink::loop() {
     const Address& address = round[turn];
     const std::string where = address.host + ":" + std::to_string(address.port);
     const net::Hello mine{"", "", 0, 0, options_.token};
-    auto link = network_.connect(address.host, address.port, link_options(options_.tls), mine,
-                                 options_.timeout);
+    auto link = network_.connect(address.host, address.port,
+                                 link_options(options_.tls, kMaxMessage), mine, options_.timeout);
     bool again = false;
     if (link.ok()) {
       again = serve(std::move(*link), where);

@@ -14,6 +14,7 @@
 #include "weir/checkpoint/store.h"
 #include "weir/runtime/deployment.h"
 #include "weir/runtime/job_status.h"
+#include "weir/runtime/may_heal.h"
 #include "weir/runtime/placement.h"
 #include "weir/runtime/run.h"
 #include "weir/runtime/worker.h"
@@ -455,8 +456,7 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
       failure = begun.error();
       note_failure(failure);
     }
-    // What cannot be reached at a job's first start is likely a mistake, later it is likely away.
-    failure.retryable = failure.retryable || (restarts_ > 0 && failure.code == ErrorCode::io);
+    failure.retryable = may_heal(failure, restarts_ == 0);
     if (!failure.retryable || ++failures > options_.max_restarts) return failure;
     ++restarts_;
     const auto time = std::chrono::milliseconds(100) * (1 << std::min(failures, 7u));

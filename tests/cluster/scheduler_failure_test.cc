@@ -24,6 +24,35 @@ class SchedulerFailure : public ::testing::Test {
   Play play;
 };
 
+TEST_F(SchedulerFailure, ACheckpointOfTheNextAttemptMakesAFailureHistory) {
+  play.report("a", play.checkpoint(1));
+  fail_master();
+  EXPECT_FALSE(play.record().healed);
+  play.wait(100ms);
+  play.run();
+  EXPECT_FALSE(play.record().healed) << "that it runs does not say that it gets on";
+  play.report("a", play.checkpoint(2));
+  EXPECT_TRUE(play.record().healed);
+  EXPECT_EQ(play.record().exceptions.size(), 1u);
+  play.lose("b");  // which is not counted among the failures
+  EXPECT_FALSE(play.record().healed);
+  play.run();
+  EXPECT_EQ(play.report("a", play.checkpoint(3)).size(), 1u) << "it is saved";
+  EXPECT_TRUE(play.record().healed);
+}
+
+TEST_F(SchedulerFailure, AJobThatEndsWellHasNoProblem) {
+  fail_master();
+  play.wait(100ms);
+  play.run();
+  play.report("a", play.word(JobState::finished));
+  EXPECT_TRUE(play.record().healed);
+  begin();
+  fail_master();
+  play.cancel();
+  EXPECT_FALSE(play.record().healed) << "it was likely cancelled for that";
+}
+
 TEST_F(SchedulerFailure, KillsTheOthersPausesAndStartsAgain) {
   EXPECT_THAT(play.report("b", play.ended(1, "out of memory")),
               ElementsAre("save j-1 restarting 1 []", "kill a j-1/1", "kill b j-1/1"));

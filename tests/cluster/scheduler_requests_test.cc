@@ -36,6 +36,20 @@ TEST_F(SchedulerRequests, WhatCannotBeChangesNothing) {
   EXPECT_EQ(play.record().state, JobState::cancelled);
 }
 
+TEST_F(SchedulerRequests, WhatIsAskedOfAJobThatIsOverIsAnsweredWithWhatToDo) {
+  play.run();
+  play.report("a", play.checkpoint(3));
+  play.stop();
+  play.report("a", play.word(JobState::stopped));
+  for (const auto& refused : {play.scheduler->stop("j-1", play.now, play.wall),
+                              play.scheduler->cancel("j-1", play.now, play.wall),
+                              play.scheduler->stop_by_savepoint("j-1", play.now, play.wall)}) {
+    ASSERT_FALSE(refused.ok());
+    EXPECT_THAT(refused.error().message, HasSubstr("'carts' is over: stopped since 2023-11-14T"));
+    EXPECT_THAT(refused.error().message, HasSubstr("with checkpoint 3. `weir update j-1 "));
+  }
+}
+
 // A record that the registry refuses is never saved.
 TEST_F(SchedulerRequests, WhatIsTooLargeForTheRegistryIsRefused) {
   JobSpec spec = Play::spec(1);

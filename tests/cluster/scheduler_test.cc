@@ -206,13 +206,65 @@ TEST(Scheduler, FindsJobsByIdItsBeginningAndName) {
   EXPECT_EQ(find("carts"), "j-aa01");
   EXPECT_EQ(find("j-aa"), "j-dd05") << "a name goes before the beginning of an id";
   EXPECT_EQ(find("j-cc04"), "j-cc04") << "over, but there";
-  EXPECT_THAT(find("old"), HasSubstr("j-cc04"));
-  EXPECT_THAT(find("old"), ::testing::StartsWith("not_found"));
+  EXPECT_EQ(find("old"), "j-cc04") << "there is no other of that name";
+  play.wall += 1s;
+  play.submit("j-ee06", named("old"));
+  EXPECT_EQ(find("old"), "j-ee06") << "one that is not over goes before one that is";
+  play.submit("j-ff07", named("old"));
+  play.cancel("j-ff07");
+  play.wall += 1s;
+  play.cancel("j-ee06");
+  EXPECT_EQ(find("old"), "j-ee06") << "it ended last";
+  EXPECT_EQ(find("j-c"), "j-cc04");
   EXPECT_THAT(find("j-a"), HasSubstr("j-aa01, j-aa02"));
   EXPECT_THAT(find("orders"), ::testing::StartsWith("invalid_argument"));
   EXPECT_THAT(find("orders"), HasSubstr("j-aa02, j-bb03"));
   EXPECT_THAT(find(""), ::testing::StartsWith("not_found"));
   EXPECT_THAT(find("x"), ::testing::StartsWith("not_found"));
+}
+
+TEST(Scheduler, SaysWhatAJobWaitsFor) {
+  Play play;
+  const auto waits = [&] { return play.scheduler->waits_for("j-1", play.now); };
+  EXPECT_EQ(waits(), "") << "there is none";
+  play.submit();
+  EXPECT_EQ(waits(), "a worker; none is connected");
+  play.join("a");
+  EXPECT_EQ(waits(), "its processes to start, on a");
+  play.all(ProcessPhase::listening);
+  EXPECT_EQ(waits(), "its processes to restore their state, on a");
+  play.all(ProcessPhase::running);
+  EXPECT_EQ(waits(), "");
+  play.stop();
+  EXPECT_EQ(waits(), "its last checkpoint");
+  play.report("a", play.ended(0, "out of memory"));
+  EXPECT_EQ(waits(), "the end of the pause after the last failure, 1 s");
+  play.lose("a");
+  play.wait(100ms);
+  EXPECT_EQ(waits(), "a worker; none is connected") << "also one that stops";
+  play.cancel();
+  EXPECT_EQ(waits(), "");
+}
+
+TEST(Scheduler, ANewLeaderSaysForWhomItWaits) {
+  Play play;
+  EXPECT_EQ(play.scheduler->awaits(play.now), "") << "there are no jobs";
+  play.join("a");
+  play.join("b");
+  play.submit();
+  play.run();
+  play.change_leader();
+  const std::string both =
+      "the workers of before to say what they run, for up to 6 s, since this coordinator has just "
+      "begun to lead: a, b";
+  EXPECT_EQ(play.scheduler->awaits(play.now), both);
+  EXPECT_EQ(play.scheduler->waits_for("j-1", play.now), both);
+  play.submit("j-2", 1);
+  play.join("c");
+  EXPECT_EQ(play.scheduler->waits_for("j-2", play.now), both) << "although there is a worker";
+  play.wait(6s);
+  EXPECT_EQ(play.scheduler->awaits(play.now), "");
+  EXPECT_EQ(play.scheduler->waits_for("j-2", play.now), "its processes to start, on c");
 }
 
 }  // namespace

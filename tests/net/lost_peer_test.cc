@@ -1,7 +1,6 @@
 // How the loss of a peer is told, by which a cluster knows that the cause lies elsewhere; what is
 // no loss; and that nobody else holds the connection, who would hide the loss.
 #include <fcntl.h>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <net/if.h>
