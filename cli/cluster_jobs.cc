@@ -108,27 +108,46 @@ std::string_view news(const std::string& before, const std::string& now) {
   return at == std::string::npos ? now : std::string_view(now).substr(at + end.size());
 }
 
+/// The log that is asked for, without the job.
+Result<std::string> log_query(const Args& args) {
+  WEIR_ASSIGN(const std::uint64_t bytes, args.bytes("bytes", 64 << 10));
+  std::string query = "/log?bytes=" + std::to_string(std::min<std::uint64_t>(bytes, 4 << 20));
+  if (args.has("attempt")) {
+    WEIR_ASSIGN(const std::uint64_t attempt, args.number("attempt", 0, 1, 999'999'999));
+    query += "&attempt=" + std::to_string(attempt);
+  }
+  if (args.has("process")) {
+    WEIR_ASSIGN(const std::uint64_t process, args.number("process", 0, 0, 100'000));
+    query += "&process=" + std::to_string(process);
+  }
+  return query;
+}
+
 Result<int> logs(const Args& args) {
   WEIR_ASSIGN(ClusterClient client, ClusterClient::of(args));
   WEIR_ASSIGN(const json::object job, client.job(args.operands()[0]));
-  WEIR_ASSIGN(const std::uint64_t process, args.number("process", 0, 0, 100'000));
-  WEIR_ASSIGN(const std::uint64_t bytes, args.bytes("bytes", 64 << 10));
-  const std::string path = "/jobs/" + cluster::percent_encode(field(job, "id")) +
-                           "/log?process=" + std::to_string(process) +
-                           "&bytes=" + std::to_string(std::min<std::uint64_t>(bytes, 4 << 20));
-  std::string seen;
+  WEIR_ASSIGN(const std::string query, log_query(args));
+  const std::string path = "/jobs/" + cluster::percent_encode(field(job, "id")) + query;
+  std::string seen, of;
   for (;;) {
+    const auto now = client.job(field(job, "id"));
+    const bool last = !args.has("follow") || (now.ok() && field(*now, "over") == "true");
     const auto answer = client.get(path);
-    if (!answer.ok() && (!args.has("follow") || seen.empty())) return answer.error();
+    if (!answer.ok() && (last || of.empty())) return answer.error();
     if (answer.ok()) {
+      const std::string whose = "attempt " + field(*answer, "attempt") + ", process " +
+                                field(*answer, "process") + ", on " + field(*answer, "worker");
+      if (whose != of) {
+        std::fprintf(stderr, "weir: %s\n", whose.c_str());
+        seen.clear();
+        of = whose;
+      }
       const std::string log = field(*answer, "log");
       print_foreign(news(seen, log));
       std::fflush(stdout);
       seen = log;
     }
-    if (!args.has("follow")) return kOk;
-    const auto now = client.job(field(job, "id"));
-    if (now.ok() && field(*now, "over") == "true") return kOk;
+    if (last) return kOk;
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
   }
 }
@@ -173,11 +192,14 @@ Command logs_command() {
           1,
           1,
           "Show what a process of a job in a cluster has said",
-          asking({{"process", "N", "which process; default 0, the job's master"},
+          asking({{"attempt", "N", "of which attempt; default the newest"},
+                  {"process", "N",
+                   "which process; default the one that failed first, or 0, the job's master"},
                   {"bytes", "SIZE", "at most so much of its end, up to 4MiB; default 64KiB"},
                   {"follow", nullptr, "go on until the job is over"}}),
-          "On a terminal control characters that a job has written are shown as \\x1b; into a file "
-          "or\na pipe the log goes as it is.\n",
+          "Also of a job that is over, as long as the worker on which the process ran is there and "
+          "keeps\nits log. On a terminal control characters that a job has written are shown as "
+          "\\x1b; into a\nfile or a pipe the log goes as it is.\n",
           logs};
 }
 

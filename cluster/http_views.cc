@@ -7,6 +7,7 @@
 
 #include "weir/cluster/http_api.h"
 #include "weir/cluster/http_json.h"
+#include "weir/cluster/log_choice.h"
 #include "weir/cluster/stored_view.h"
 
 namespace weir::cluster {
@@ -174,17 +175,30 @@ void HttpApi::dead_letters(const HttpCall& call, const std::string& text, Reply 
 }
 
 void HttpApi::log_of(const HttpCall& call, const std::string& text, Reply reply) {
-  const auto process = number_in(call, "process", 0), bytes = number_in(call, "bytes", 64 << 10);
-  if (!process || !bytes) {
-    return reply(http_error(400, "invalid_argument", "'process' and 'bytes' must be numbers"));
+  const auto attempt = number_in(call, "attempt", 0), process = number_in(call, "process", 0),
+             bytes = number_in(call, "bytes", 64 << 10);
+  if (!attempt || !process || !bytes) {
+    return reply(
+        http_error(400, "invalid_argument", "'attempt', 'process' and 'bytes' must be numbers"));
   }
+  LogAsked asked;
+  if (call.query.contains("attempt")) asked.attempt = *attempt;
+  if (call.query.contains("process")) asked.process = static_cast<std::uint32_t>(*process);
+  const std::string request = json::serialize(json::object{{"request", "log"}, {"bytes", *bytes}});
   with_job(text, std::move(reply),
-           [process = *process, bytes = *bytes](ClusterLeader& leader, const std::string& id,
-                                                const Reply& to) {
-             leader.ask_process(
-                 id, static_cast<std::uint32_t>(process),
-                 json::serialize(json::object{{"request", "log"}, {"bytes", bytes}}), kTimeout,
-                 [to](const Result<std::string>& answer) { to(answer_reply(answer)); });
+           [asked, request](ClusterLeader& leader, const std::string& id, const Reply& to) {
+             const auto chosen = chosen_log(*leader.job(id), asked);
+             if (!chosen.ok()) return to(http_error(chosen.error()));
+             leader.ask_log(*chosen, request, kTimeout,
+                            [to, chosen = *chosen](const Result<std::string>& answer,
+                                                   const std::string& worker) {
+                              auto object = answer_object(answer);
+                              if (!object.ok()) return to(http_error(object.error()));
+                              (*object)["attempt"] = chosen.attempt;
+                              (*object)["process"] = chosen.process;
+                              (*object)["worker"] = worker;
+                              to(json_reply(200, *object));
+                            });
            });
 }
 

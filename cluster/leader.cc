@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "weir/base/log.h"
+#include "weir/cluster/log_choice.h"
 #include "weir/net/link.h"
 
 namespace weir::cluster {
@@ -253,22 +254,47 @@ void ClusterLeader::savepoint_and_stop(const std::string& job, std::string json,
   request(scheduler_.stop_by_savepoint(job, now(), wall()), then);
 }
 
-void ClusterLeader::ask_process(const std::string& job, std::uint32_t process, std::string json,
-                                std::chrono::milliseconds timeout, Answered answered) {
-  const JobRecord* record = this->job(job);
-  // Between two attempts: where the last one failed.
-  if (record != nullptr && record->processes.empty() && !record->exceptions.empty() &&
-      !record->exceptions.front().worker.empty()) {
-    const Failure& failure = record->exceptions.front();
-    return ask(failure.worker, {job, failure.attempt, process}, std::move(json), timeout,
-               std::move(answered));
+void ClusterLeader::ask_log(const ProcessId& process, const std::string& json,
+                            std::chrono::milliseconds timeout, LogAnswered answered) {
+  const JobRecord* record = job(process.job);
+  if (record == nullptr) return answered(no_such_job(process.job), "");
+  const std::string worker = worker_of(*record, process);
+  if (!session_of_.contains(worker)) return ask_all_for_log(process, json, timeout, answered);
+  ask(worker, process, json, timeout,
+      [this, process, json, timeout, worker, answered](const Result<std::string>& answer) {
+        const bool elsewhere = !answer.ok() && answer.error().code == ErrorCode::not_found;
+        if (!elsewhere || over_) return answered(answer, worker);
+        ask_all_for_log(process, json, timeout, answered);
+      });
+}
+
+/// A worker that was started again on its folder has the logs of before under another name.
+void ClusterLeader::ask_all_for_log(const ProcessId& process, const std::string& json,
+                                    std::chrono::milliseconds timeout,
+                                    const LogAnswered& answered) {
+  const JobRecord* record = job(process.job);
+  const std::string ran_on = record == nullptr ? "" : worker_of(*record, process);
+  const Error nowhere{
+      ErrorCode::not_found,
+      "No worker that is connected has a log of process " + to_string(process) +
+          (ran_on.empty() ? "" : ", which ran on " + ran_on) +
+          ". A worker keeps those of a job's five newest attempts, below WORK/logs"};
+  std::vector<std::string> workers;
+  for (const auto& [worker, session] : session_of_) workers.push_back(worker);
+  if (workers.empty()) return answered(nowhere, "");
+  const auto waiting = std::make_shared<std::size_t>(workers.size());  // of all the answers
+  for (const std::string& worker : workers) {
+    ask(worker, process, json, timeout,
+        [waiting, answered, nowhere, worker](const Result<std::string>& answer) {
+          if (*waiting == 0) return;  // another had it
+          if (answer.ok()) {
+            *waiting = 0;
+            answered(answer, worker);
+          } else if (--*waiting == 0) {
+            answered(nowhere, "");
+          }
+        });
   }
-  if (record == nullptr || process >= record->processes.size()) {
-    return answered(Error{ErrorCode::not_found,
-                          "Job " + job + " has no process " + std::to_string(process) + " now"});
-  }
-  ask(record->processes[process].worker, {job, record->attempt, process}, std::move(json), timeout,
-      std::move(answered));
 }
 
 void ClusterLeader::ask(const std::string& worker, ProcessId id, std::string json,

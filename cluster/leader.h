@@ -95,9 +95,12 @@ class ClusterLeader {
   /// between. When the master refuses, or its checkpoint fails, the job goes on. Errors: as of
   /// ask_master; cancelled when it is not known how the master fared.
   void savepoint_and_stop(const std::string& job, std::string json, Answered answered);
-  /// Asks the worker of one process of a job's newest attempt, be the process gone.
-  void ask_process(const std::string& job, std::uint32_t process, std::string json,
-                   std::chrono::milliseconds timeout, Answered answered);
+  /// With the worker that answered.
+  using LogAnswered = std::function<void(Result<std::string> json, const std::string& worker)>;
+  /// Asks for what a process has said, be it gone: the worker on which it ran; where that is not
+  /// known, not there, or has it no more, all of them. Errors: not_found; as of ask_master.
+  void ask_log(const ProcessId& process, const std::string& json, std::chrono::milliseconds timeout,
+               LogAnswered answered);
 
   // ---- looking
   /// Whether the job has a master that can be asked.
@@ -153,6 +156,8 @@ class ClusterLeader {
   void fail_requests(const std::string& worker, const std::string& why);
   bool check_certain();
   void end(const std::string& why);
+  void ask_all_for_log(const ProcessId& process, const std::string& json,
+                       std::chrono::milliseconds timeout, const LogAnswered& answered);
   void ask(const std::string& worker, ProcessId id, std::string json,
            std::optional<std::chrono::milliseconds> timeout, Answered answered);
   SteadyTime now() const { return seams_.clock.steady_now(); }

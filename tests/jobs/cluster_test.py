@@ -32,12 +32,12 @@ class ClusterTest(programs.ProcessTest):
     def start(self, name, *words):
         return self.spawn(name, [WEIR, *words])
 
-    def local(self, count, *more):
+    def local(self, count, *more, name="local"):
         """Starts a cluster and points the command to it."""
-        process = self.start("local", "local", str(count), "--http-port", "0", "--port", "0",
+        process = self.start(name, "local", str(count), "--http-port", "0", "--port", "0",
                              "--work", str(self.folder / "cluster"), *more)
-        self.wait_for("the cluster", lambda: "Ctrl-C" in self.log("local"))
-        self.env["WEIR_CLUSTER"] = re.search(r"http://[0-9.:]+", self.log("local"))[0]
+        self.wait_for("the cluster", lambda: "Ctrl-C" in self.log(name))
+        self.env["WEIR_CLUSTER"] = re.search(r"http://[0-9.:]+", self.log(name))[0]
         return process
 
     def children(self, process):
@@ -259,6 +259,36 @@ class Requests(ClusterTest):
             return os.read(terminal, 4096)
         except OSError:  # nobody has it open any more
             return b""
+
+    def test_logs_of_jobs_that_are_over(self):
+        """Also once the cluster has been started again, by when its workers have other names."""
+        self.write_orders(100)
+        local = self.local(2)
+        self.submit_orders("--parallelism", "2", "--wait")
+        _, whose = self.weir("logs", "orders")
+        self.assertRegex(whose, r"weir: attempt 1, process 0, on worker-[12]\.")
+        self.assertRegex(self.weir("logs", "orders", "--process", "1")[1], "process 1, on worker-")
+        self.assertIn("no attempt 2", self.weir("logs", "orders", "--attempt", "2", status=4)[1])
+        self.assertIn("No worker that is connected has a log of process",
+                      self.weir("logs", "orders", "--process", "7", status=4)[1])
+        local.send_signal(signal.SIGINT)
+        local.wait(30)
+        self.local(2, name="again")
+        self.assertIn("attempt 1, process 1", self.weir("logs", "orders", "--process", "1")[1])
+
+    def test_the_log_of_the_process_that_failed(self):
+        self.write_orders()
+        local = self.local(2)
+        self.submit_orders("--parallelism", "2", "--max-restarts", "0", pause="5ms")
+        job = self.wait_for_checkpoint("orders")
+        victim = job["processes"][1]["worker"]
+        workers = map(str, self.children(local)["worker"])
+        listing = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", ",".join(workers)],
+                                 capture_output=True, text=True).stdout.splitlines()
+        pid = next(int(line.split()[0]) for line in listing if "/1/1" in line)
+        os.kill(pid, signal.SIGKILL)
+        self.wait_for_state("orders", "failed")
+        self.assertIn(f"attempt 1, process 1, on {victim}", self.weir("logs", "orders")[1])
 
     def test_processes_without_anything_to_do_sleep(self):
         """The thread that runs tasks and drives the network gives its core up."""
