@@ -4,6 +4,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 
@@ -196,12 +197,38 @@ Error ClusterClient::with_near_names(Error error, const std::string& text) {
   return error;
 }
 
+namespace {
+
+/// Tells who waits for a job what the job waits for: when that takes more than two seconds, and
+/// then every ten seconds if it is something else.
+class SayWhy {
+ public:
+  void look_at(const json::object& job) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::string waits = field(job, "waits_for");
+    if (waits.empty() || waits == said_ || now < next_) return;
+    said_ = waits;
+    next_ = now + std::chrono::seconds(10);
+    std::fprintf(stderr, "weir: job %s (%s) is %s and waits for %s\n", field(job, "name").c_str(),
+                 field(job, "id").c_str(), field(job, "state").c_str(), waits.c_str());
+  }
+
+ private:
+  std::chrono::steady_clock::time_point next_ =
+      std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  std::string said_;
+};
+
+}  // namespace
+
 Result<json::object> wait_until_over(ClusterClient& client, const std::string& id) {
+  SayWhy why;
   for (auto pause = std::chrono::milliseconds(50);;
        pause = std::min(pause * 2, std::chrono::milliseconds(1000))) {
     WEIR_ASSIGN(json::object job, client.get("/jobs/" + cluster::percent_encode(id)));
     const json::value* over = job.if_contains("over");
     if (over != nullptr && over->is_bool() && over->get_bool()) return job;
+    why.look_at(job);
     std::this_thread::sleep_for(pause);
   }
 }

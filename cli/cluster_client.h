@@ -57,7 +57,8 @@ class ClusterClient {
   bool given_ = false;
 };
 
-/// Waits until a job is over, for as long as that takes; its record then.
+/// Waits until a job is over, for as long as that takes; its record then. What the job waits for
+/// itself is said on standard error when it takes more than two seconds.
 Result<boost::json::object> wait_until_over(ClusterClient& client, const std::string& id);
 
 /// A text, or a number as text, of an object; "" when it is not there.

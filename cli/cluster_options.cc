@@ -1,9 +1,13 @@
 // Options of the commands of a cluster; see cluster_options.h.
 #include "cli/cluster_options.h"
 
+#include <sys/stat.h>
+
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 
+#include "weir/base/log.h"
 #include "weir/base/storage.h"
 
 namespace weir::cli {
@@ -34,8 +38,34 @@ std::vector<Option> asking(std::vector<Option> own) {
   return own;
 }
 
+std::string open_key(const std::string& path) {
+  struct stat file {};
+  if (path.empty() || ::stat(path.c_str(), &file) != 0) return "";
+  const bool by_all = (file.st_mode & S_IRWXO) != 0;
+  // A key of root's that a group of few may read is how systems keep those that services share.
+  const bool by_group = (file.st_mode & S_IRWXG) != 0 && file.st_uid != 0;
+  if (!by_all && !by_group) return "";
+  char mode[8];
+  std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(file.st_mode & 07777));
+  return "the key " + path + " has mode " + mode + ": " +
+         (by_all ? "everybody on this host" : "its group") +
+         " can read it, and so pass for this member of the cluster; 'chmod 600 " + path +
+         "' mends that";
+}
+
+void warn_of_open_key(const std::string& path) {
+  if (const std::string problem = open_key(path); !problem.empty()) log_warn("tls", problem);
+}
+
 net::TlsFiles tls_files_of(const Args& args) {
   return {args.text("tls-ca"), args.text("tls-cert"), args.text("tls-key")};
+}
+
+Result<std::shared_ptr<net::Tls>> member_tls_of(const Args& args) {
+  const net::TlsFiles files = tls_files_of(args);
+  WEIR_ASSIGN(auto tls, net::Tls::open_member(files));
+  warn_of_open_key(files.key);
+  return tls;
 }
 
 Result<std::shared_ptr<net::Tls>> asking_tls_of(const Args& args) {
@@ -46,7 +76,9 @@ Result<std::shared_ptr<net::Tls>> asking_tls_of(const Args& args) {
   const net::TlsFiles files{file("tls-ca", "WEIR_TLS_CA"), file("tls-cert", "WEIR_TLS_CERT"),
                             file("tls-key", "WEIR_TLS_KEY")};
   if (files.ca.empty() && files.cert.empty() && files.key.empty()) return {nullptr};
-  return net::Tls::open(files);
+  WEIR_ASSIGN(auto tls, net::Tls::open(files));
+  warn_of_open_key(files.key);
+  return tls;
 }
 
 Result<cluster::Address> parse_address(const std::string& option, const std::string& text,

@@ -29,8 +29,16 @@ std::vector<Option> asking(std::vector<Option> own);
 
 /// --tls-ca, --tls-cert and --tls-key of a coordinator or worker.
 net::TlsFiles tls_files_of(const Args& args);
-/// The same of a command that asks a cluster; else of WEIR_TLS_CA, WEIR_TLS_CERT and WEIR_TLS_KEY.
-/// Null when none is given. Errors: as of net::Tls::open.
+/// What they hold; null when none is given. A key that others may read is warned of. Errors: as of
+/// net::Tls::open_member.
+Result<std::shared_ptr<net::Tls>> member_tls_of(const Args& args);
+/// Why a private key in this file is no secret; empty when it is, or is not there. The file behind
+/// a link counts.
+std::string open_key(const std::string& path);
+/// Says that in the log.
+void warn_of_open_key(const std::string& path);
+/// As member_tls_of, of a command that asks a cluster; else of WEIR_TLS_CA, WEIR_TLS_CERT and
+/// WEIR_TLS_KEY. Null when none is given. Errors: as of net::Tls::open.
 Result<std::shared_ptr<net::Tls>> asking_tls_of(const Args& args);
 
 /// Of --token-file, else of WEIR_TOKEN, else none. Errors: of the file; invalid_argument when it is

@@ -28,7 +28,7 @@ class ConfigReader {
   }
 
   Status take(const std::string& name, const YAML::Node& key, const YAML::Node& value) {
-    if (name == "set") return take_settings(value);
+    if (name == "set" && has_settings()) return take_settings(value);
     const Option* option = args_.command().find(name);
     if (option == nullptr || !option->in_config) return unknown(name, key);
     if (!value.IsScalar()) return wrong(value, "the value of '" + name + "' is not a single one");
@@ -66,9 +66,15 @@ class ConfigReader {
     for (const Option& option : args_.command().options) {
       if (option.in_config) names.emplace_back(option.name);
     }
-    return wrong(key, "there is no option '" + name + "'" + suggestion(name, names) +
-                          " Settings of the job go under 'set'.");
+    if (has_settings()) names.emplace_back("set");
+    const std::string near = suggestion(name, names);
+    return wrong(key, "'weir " + std::string(args_.command().name) + "' has no option '" + name +
+                          "'" + (near.empty() ? "." : near) +
+                          (has_settings() ? " Settings of the job go under 'set'." : ""));
   }
+
+  /// The command is about a job that has some.
+  bool has_settings() const { return args_.command().find("set") != nullptr; }
 
   Args& args_;
   std::string path_;

@@ -49,7 +49,8 @@ Result<CoordinatorOptions> coordinator_options(const Args& args) {
     return Error{ErrorCode::invalid_argument, "--term must be from 1s to 10min"};
   }
   WEIR_ASSIGN(options.token, token_of(args));
-  WEIR_ASSIGN(options.tls, net::Tls::open_member(tls_files_of(args)));
+  warn_of_open_key(args.text("etcd-key"));
+  WEIR_ASSIGN(options.tls, member_tls_of(args));
   return options;
 }
 

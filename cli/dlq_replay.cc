@@ -227,6 +227,13 @@ Result<int> carry_out(const Args& args, bool drop) {
     WEIR_ASSIGN(const auto answer, ask_running_job(state, request));
     return report(args, outcomes_of(answer));
   }
+  if (!place.cluster_id.empty() && !args.has("job")) {
+    return Error{ErrorCode::invalid_argument,
+                 "Job " + place.cluster_id + " is over. Start it anew with 'weir update " +
+                     place.cluster_id +
+                     " JOB.so', and ask again while it runs; or give --job JOB.so, which is then "
+                     "started here, without settings"};
+  }
   const std::string folder = absolute_path(state);
   WEIR_ASSIGN(const auto outcomes, replay_offline(args, folder, ids, editor, drop));
   return report(args, outcomes);

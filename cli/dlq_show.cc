@@ -26,6 +26,8 @@ Result<int> list(const Args& args) {
     std::puts("no dead letters");
   } else {
     table.print();
+    std::fputs("weir: 'weir dlq show ID' says all of one, 'weir dlq replay ID' tries it again\n",
+               stderr);
   }
   return kOk;
 }

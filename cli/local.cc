@@ -6,9 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/json/array.hpp>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <thread>
@@ -96,9 +99,34 @@ Result<std::uint16_t> free_port() {
   return ntohs(address.sin_port);
 }
 
+/// That nobody listens there yet. Workers of this cluster would join the other one.
+Status check_free(std::uint16_t port, const char* option) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int yes = 1;
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool made = fd >= 0 && ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0;
+  const bool free = made &&
+                    ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+                    ::listen(fd, 1) == 0;
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (free) return {};
+  return Error{
+      ErrorCode::already_exists,
+      "Cannot listen on 127.0.0.1:" + std::to_string(port) + ": " + std::strerror(error) +
+          (error == EADDRINUSE ? ". Does another cluster run on this host? End it, or " : ". ") +
+          "choose another port with --" + option + " (0: any free one)."};
+}
+
 Result<std::uint16_t> port_option(const Args& args, const char* name, std::uint16_t otherwise) {
-  WEIR_ASSIGN(const std::uint64_t port, args.number(name, otherwise, 0, 65535));
-  return port == 0 ? free_port() : Result<std::uint16_t>(static_cast<std::uint16_t>(port));
+  WEIR_ASSIGN(const std::uint64_t given, args.number(name, otherwise, 0, 65535));
+  if (given == 0) return free_port();
+  const auto port = static_cast<std::uint16_t>(given);
+  WEIR_TRY(check_free(port, name));
+  return port;
 }
 
 /// The folder of the cluster; a temporary one is removed at the end.
@@ -127,16 +155,13 @@ Status choose_folder(const Args& args, Folder& folder) {
   return {};
 }
 
-Status wait_for_workers(const Args& args, Children& children, const std::string& url,
-                        std::uint64_t count) {
-  Args where = args;
-  where.add("cluster", url);
+Status wait_for_workers(const Args& where, Children& children, std::uint64_t count) {
+  WEIR_ASSIGN(ClusterClient client, ClusterClient::of(where));
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (std::chrono::steady_clock::now() < until) {
     if (const std::string ended = children.take_ended(); !ended.empty()) {
       return Error{ErrorCode::io, "The " + ended + " has ended; it says above why"};
     }
-    WEIR_ASSIGN(ClusterClient client, ClusterClient::of(where));
     const auto cluster = client.get("/cluster");
     if (cluster.ok() && field(*cluster, "workers") == std::to_string(count)) return {};
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -144,9 +169,37 @@ Status wait_for_workers(const Args& args, Children& children, const std::string&
   return Error{ErrorCode::io, "The cluster is not there after 30 seconds"};
 }
 
+/// Jobs of before go on by themselves, but not at once.
+Status say_old_jobs(const Args& where) {
+  WEIR_ASSIGN(ClusterClient client, ClusterClient::of(where));
+  WEIR_ASSIGN(const auto answer, client.get("/jobs"));
+  for (const boost::json::value& value : answer.at("jobs").as_array()) {
+    const boost::json::object& job = value.as_object();
+    const std::string waits = field(job, "waits_for");
+    if (field(job, "over") == "true") continue;
+    std::printf("Job %s (%s) of before is %s%s%s\n", field(job, "name").c_str(),
+                field(job, "id").c_str(), field(job, "state").c_str(),
+                waits.empty() ? "" : "; it waits for ", waits.c_str());
+  }
+  std::fflush(stdout);
+  return {};
+}
+
+/// What children are told of the token and of TLS.
+std::vector<std::string> shared_words(const Args& args) {
+  std::vector<std::string> words;
+  for (const char* option : {"token-file", "tls-ca", "tls-cert", "tls-key"}) {
+    if (!args.has(option)) continue;
+    words.push_back(std::string("--") + option);
+    words.push_back(args.text(option));
+  }
+  return words;
+}
+
 void say_how(const std::string& url, const std::string& folder, std::uint64_t count,
-             bool by_default) {
-  const std::string with = by_default ? "" : "    export WEIR_CLUSTER=" + url + "\n";
+             const Args& args, bool by_default) {
+  std::string with = by_default ? "" : "    export WEIR_CLUSTER=" + url + "\n";
+  if (args.has("tls-ca")) with += "    export WEIR_TLS_CA=" + args.text("tls-ca") + "\n";
   std::printf(
       "A cluster with %llu workers is there: %s, its files in %s\n"
       "%s    weir submit JOB.so --set KEY=VALUE --parallelism N\n"
@@ -172,22 +225,30 @@ Result<int> run(const Args& args) {
   WEIR_ASSIGN(const std::uint16_t port, port_option(args, "port", 7071));
   Folder folder;
   WEIR_TRY(choose_folder(args, folder));
-  const std::string url = "http://127.0.0.1:" + std::to_string(http);
+  WEIR_ASSIGN(const auto tls, member_tls_of(args));
+  const std::string url = (tls ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(http);
   const std::string workers = "127.0.0.1:" + std::to_string(port);
   clear_variables_of(coordinator_command());  // this cluster is not the one that they are for
   clear_variables_of(worker_command());
   StopSignal signals;
   Children children;
-  WEIR_TRY(children.start(
-      "coordinator", {"coordinator", "--storage", folder.path + "/storage", "--address", workers,
-                      "--http", "127.0.0.1:" + std::to_string(http)}));
+  const std::vector<std::string> shared = shared_words(args);
+  const auto start = [&](const std::string& name, std::vector<std::string> words) {
+    words.insert(words.end(), shared.begin(), shared.end());
+    return children.start(name, words);
+  };
+  WEIR_TRY(start("coordinator", {"coordinator", "--storage", folder.path + "/storage", "--address",
+                                 workers, "--http", "127.0.0.1:" + std::to_string(http)}));
   for (std::uint64_t i = 1; i <= count; ++i) {
     const std::string name = "worker-" + std::to_string(i);
-    WEIR_TRY(children.start(name, {"worker", "--coordinator", workers, "--name", name, "--slots",
-                                   args.text("slots", "4"), "--work", folder.path + "/" + name}));
+    WEIR_TRY(start(name, {"worker", "--coordinator", workers, "--name", name, "--slots",
+                          args.text("slots", "4"), "--work", folder.path + "/" + name}));
   }
-  WEIR_TRY(wait_for_workers(args, children, url, count));
-  say_how(url, folder.path, count, http == 7070);
+  Args where = args;
+  where.add("cluster", url);
+  WEIR_TRY(wait_for_workers(where, children, count));
+  say_how(url, folder.path, count, args, http == 7070 && !tls);
+  WEIR_TRY(say_old_jobs(where));
   while (signals.wait_or_child()) {
     for (std::string ended = children.take_ended(); !ended.empty(); ended = children.take_ended()) {
       std::fprintf(stderr, "weir: the %s has ended\n", ended.c_str());
@@ -201,19 +262,24 @@ Result<int> run(const Args& args) {
 }  // namespace
 
 Command local_command() {
-  return {"local",
-          "N",
-          1,
-          1,
-          "Start a cluster of N workers on this host, for trying",
-          {{"work", "DIR", "where it keeps everything; default a folder that goes with it"},
-           {"http-port", "PORT", "of the API; default 7070, 0 for any free one"},
-           {"port", "PORT", "for workers; default 7071, 0 for any free one"},
-           {"slots", "N", "of each worker; default 4"},
-           kTokenOption},
-          "Coordinator and workers are processes of their own, so that they can be killed one by\n"
-          "one. With --work the jobs are there again when it is started again.\n",
-          run};
+  return {
+      "local",
+      "N",
+      1,
+      1,
+      "Start a cluster of N workers on this host, for trying",
+      {{"work", "DIR", "where it keeps everything; default a folder that goes with it"},
+       {"http-port", "PORT", "of the API; default 7070, 0 for any free one"},
+       {"port", "PORT", "for workers; default 7071, 0 for any free one"},
+       {"slots", "N", "of each worker; default 4"},
+       kTokenOption,
+       kTlsCaOption,
+       kTlsCertOption,
+       kTlsKeyOption},
+      "Coordinator and workers are processes of their own, so that they can be killed one by\n"
+      "one. With --work the jobs are there again when it is started again.\n"
+      "With the three files of TLS all of them speak it; the certificate must name 127.0.0.1.\n",
+      run};
 }
 
 }  // namespace weir::cli

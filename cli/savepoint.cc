@@ -32,10 +32,20 @@ std::string number_text(const json::object& object, const char* name) {
                                           : static_cast<std::uint64_t>(value.as_int64()));
 }
 
+/// A savepoint beside which its job goes on is whole but for what the file sinks had open.
+void hint_at_staged_output() {
+  std::fputs(
+      "weir: output that file sinks had not committed by then belongs to this savepoint too, and "
+      "lies in .staging of their folders until the job goes on with it. To start from the "
+      "savepoint later, or write elsewhere from it, take it with --stop.\n",
+      stderr);
+}
+
 Result<int> savepoint_of_running(const Args& args, const std::string& state, const std::string& to,
                                  bool stop) {
   WEIR_ASSIGN(const json::object answer,
               ask_running_job(state, {{"request", "savepoint"}, {"to", to}, {"stop", stop}}));
+  if (!stop) hint_at_staged_output();
   return report(args, answer,
                 "checkpoint " + number_text(answer, "checkpoint") + " is in " + to +
                     (stop ? "; the job has stopped" : "; the job goes on"));
@@ -65,6 +75,7 @@ Result<int> savepoint_in_cluster(const Args& args, const JobPlace& place, const 
                   "checkpoint " + number_text(answer, "checkpoint") + " is in " + to +
                       "; the job is " + field(ended, "state"));
   }
+  hint_at_staged_output();
   return report(
       args, answer,
       "checkpoint " + number_text(answer, "checkpoint") + " is in " + to + "; the job goes on");
@@ -268,18 +279,21 @@ const Option kState{"state", "DIR", kStateHelp};
 }  // namespace
 
 Command savepoint_command() {
-  return {"savepoint",
-          "[JOB] [PATH]",
-          0,
-          2,
-          "Copy a job's state into a folder that stands by itself",
-          asking({kState,
-                  {"to", "PATH", "folder to write; absent or empty"},
-                  {"stop", nullptr, "end the job with it, if it is running"},
-                  kJson}),
-          "Of a running job a checkpoint is taken now; otherwise its newest one is copied. Start\n"
-          "from it with  weir run JOB.so --state NEW --from PATH.\n",
-          savepoint};
+  return {
+      "savepoint",
+      "[JOB] [PATH]",
+      0,
+      2,
+      "Copy a job's state into a folder that stands by itself",
+      asking({kState,
+              {"to", "PATH", "folder to write; absent or empty"},
+              {"stop", nullptr, "end the job with it, if it is running"},
+              kJson}),
+      "Of a running job a checkpoint is taken now; otherwise its newest one is copied. Start\n"
+      "from it with  weir run JOB.so --state NEW --from PATH. What file sinks had staged in "
+      "their\nfolders belongs to it: with --stop that stays there as long as nobody resumes the "
+      "job.\n",
+      savepoint};
 }
 Command stop_command() {
   return {"stop",

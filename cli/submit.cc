@@ -120,6 +120,55 @@ Status check_update(const Args& args, const json::object& job, const JobLibrary&
   return print_restore(built, *against, args.has("allow-dropped-state"), false);
 }
 
+using Settings = std::map<std::string, std::string>;
+
+/// What of `names` is there, with commas between, behind a heading.
+std::string listed(const char* heading, const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? heading : ", ") + name;
+  return text;
+}
+
+/// The job's settings, without those of --unset and with those that are given in the place of its
+/// own; says what became of them. Error: invalid_argument for one to unset that it does not have.
+Result<Settings> updated_settings(const Args& args, const json::object& before,
+                                  const Settings& given) {
+  Settings settings;
+  for (const auto& [key, value] : before) settings[std::string(key)] = value.as_string();
+  std::vector<std::string> kept, changed, dropped = args.all("unset");
+  for (const std::string& key : dropped) {
+    if (settings.erase(key) > 0) continue;
+    std::vector<std::string> names;
+    for (const auto& [name, value] : settings) names.push_back(name);
+    return Error{ErrorCode::invalid_argument, "--unset " + key + ": the job has no setting '" +
+                                                  key + "'" + suggestion(key, names)};
+  }
+  for (const auto& [key, value] : settings) {
+    if (!given.contains(key)) kept.push_back(key);
+  }
+  for (const auto& [key, value] : given) {
+    settings[key] = value;
+    changed.push_back(key);
+  }
+  if (changed.empty() && dropped.empty()) return settings;
+  std::string said;
+  for (const std::string& part :
+       {listed("set: ", changed), listed("dropped: ", dropped), listed("as before: ", kept)}) {
+    if (!part.empty()) said += (said.empty() ? "" : "; ") + part;
+  }
+  std::fprintf(stderr, "weir: settings %s\n", said.c_str());
+  return settings;
+}
+
+/// How a job is told that it goes on.
+std::string says_how(const json::object& before, const json::object& now) {
+  if (field(before, "over") != "true") return "takes a last checkpoint and goes on with";
+  const std::string checkpoint = field(now, "last_checkpoint");
+  return "was " + field(before, "state") + " and starts anew " +
+         (checkpoint == "0" ? "from where it was to begin" : "from checkpoint " + checkpoint) +
+         ", with";
+}
+
 Result<int> update(const Args& args) {
   WEIR_ASSIGN(ClusterClient client, ClusterClient::of(args));
   WEIR_ASSIGN(const json::object job, client.job(args.operands()[0]));
@@ -131,11 +180,8 @@ Result<int> update(const Args& args) {
   WEIR_ASSIGN(options, run_options(args, library));
   options.name = field(job, "name");
   const json::object& spec = job.at("spec").as_object();
-  if (!args.has("set")) {
-    for (const auto& [key, value] : spec.at("settings").as_object()) {
-      options.config[std::string(key)] = std::string(value.as_string());
-    }
-  }
+  WEIR_ASSIGN(options.config,
+              updated_settings(args, spec.at("settings").as_object(), options.config));
   warn_of_relative_paths(options.config);
   WEIR_TRY(check_update(args, job, library, options));
   WEIR_TRY(upload_library(client, library));
@@ -151,8 +197,8 @@ Result<int> update(const Args& args) {
   if (args.has("json")) {
     print_json(changed);
   } else {
-    std::printf("job %s (%s) takes a last checkpoint and goes on with %s\n",
-                field(job, "name").c_str(), field(job, "id").c_str(), library.path.c_str());
+    std::printf("job %s (%s) %s %s\n", field(job, "name").c_str(), field(job, "id").c_str(),
+                says_how(job, changed).c_str(), library.path.c_str());
   }
   return kOk;
 }
@@ -246,7 +292,8 @@ Command update_command() {
           2,
           "Go on with another library after a last checkpoint",
           with_run_options(
-              {{"set", "KEY=VALUE", "settings instead of those that it has.", true},
+              {{"set", "KEY=VALUE", "a setting in the place of the job's own; others stay.", true},
+               {"unset", "KEY", "drop a setting of the job.", true},
                {"parallelism", "N", "another parallelism; default as it is"},
                {"no-check", nullptr, "do not check first that the library fits the job's state"}}),
           "Checks first whether the library can go on with the job's newest checkpoint, as\n"

@@ -65,7 +65,7 @@ Result<WorkerOptions> worker_options(const Args& args) {
                  "'weir worker' needs a folder of this host: --work DIR, since HOME is not set"};
   }
   WEIR_ASSIGN(options.token, token_of(args));
-  WEIR_ASSIGN(options.tls, net::Tls::open_member(tls_files_of(args)));
+  WEIR_ASSIGN(options.tls, member_tls_of(args));
   WEIR_ASSIGN(const Duration isolation,
               args.duration("isolation", std::chrono::duration_cast<Duration>(options.isolation)));
   options.isolation = std::chrono::duration_cast<std::chrono::milliseconds>(isolation);

@@ -95,9 +95,22 @@ TEST(Environment, IsClearedForChildren) {
 TEST(ConfigFile, NamesTheLineOfWhatIsWrong) {
   Args args(kCommand);
   EXPECT_EQ(add_config_text(args, "level: info\nslot: 3\n", "c.yaml").error().message,
-            "c.yaml:2: there is no option 'slot'; did you mean slots? Settings of the job go under "
-            "'set'.");
+            "c.yaml:2: 'weir try it' has no option 'slot'; did you mean slots?");
+  EXPECT_EQ(add_config_text(args, "set:\n  input: x\n", "c.yaml").error().message,
+            "c.yaml:1: 'weir try it' has no option 'set'.")
+      << "it is about no job";
   EXPECT_FALSE(add_config_text(args, "config: other.yaml\n", "c.yaml").ok());
+}
+
+TEST(ConfigFile, SaysWhereTheSettingsOfAJobGo) {
+  const Command command{"submit it", "", 0,
+                        0,           "", {{"set", "KEY=VALUE", "", true, nullptr, false}}};
+  Args args(command);
+  EXPECT_EQ(
+      add_config_text(args, "input: x\n", "c.yaml").error().message,
+      "c.yaml:1: 'weir submit it' has no option 'input'. Settings of the job go under 'set'.");
+  EXPECT_TRUE(add_config_text(args, "set: {input: x}\n", "c.yaml").ok());
+  EXPECT_EQ(args.text("set"), "input=x");
 }
 
 }  // namespace

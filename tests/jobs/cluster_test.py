@@ -132,6 +132,30 @@ class Local(ClusterTest):
             return not any(Path(f"/proc/{pid}").exists() for pid in pids)
         self.wait_for("the end of all children", gone)
 
+    def test_ports_in_use_are_refused(self):
+        """Its workers would join the cluster that is there."""
+        self.local(1)
+        port = self.env["WEIR_CLUSTER"].rsplit(":", 1)[1]
+        error = self.weir("local", "1", "--http-port", port, "--port", "0", status=3)[1]
+        self.assertIn(f"Cannot listen on 127.0.0.1:{port}: Address already in use", error)
+        self.assertIn("--http-port", error)
+        self.assertEqual(len(self.weir("workers")[0].splitlines()), 2)
+
+    def test_jobs_of_before_are_said_to_wait(self):
+        self.write_orders(3000)
+        local = self.local(1)
+        self.submit_orders()
+        self.wait_for_checkpoint("orders")
+        local.send_signal(signal.SIGINT)
+        local.wait(30)
+        self.local(1, name="again")
+        self.wait_for("a word", lambda: re.search(
+            r"Job orders \(j-\w+\) of before is \w+; it waits for .*workers.* for up to \d s, "
+            "since this coordinator has just begun to lead", self.log("again")))
+        self.assertRegex(self.log("again"), "starts no job yet: waits for .*workers")
+        self.wait_for_state("orders", "finished")
+        self.check_orders()
+
     def test_mistakes_are_told(self):
         error = self.weir("jobs", "--cluster", "http://127.0.0.1:1", status=1)[1]
         self.assertIn("No coordinator answers at http://127.0.0.1:1", error)
@@ -144,7 +168,9 @@ class Local(ClusterTest):
         self.assertIn("no parallelism", self.weir("rescale", "orders", "none", status=2)[1])
         self.weir("cancel", "orders")
         self.assertEqual(self.job("orders")["state"], "cancelled")
-        self.assertIn("is over", self.weir("stop", "orders", status=2)[1])
+        for words in (["stop", "orders"], ["cancel", "orders"], ["rescale", "orders", "2"]):
+            self.assertRegex(self.weir(*words, status=2)[1],
+                             r"'orders' is over: cancelled since .* `weir update j-\w+ LIBRARY.so`")
 
     def test_no_worker_is_said(self):
         storage = self.folder / "storage"
@@ -159,6 +185,23 @@ class Local(ClusterTest):
         self.assertIn("has no worker", done[1])
         self.assertIn("looks like a relative path", done[1])
         self.assertEqual(self.jobs()[0]["state"], "waiting")
+        waits = "waits for a worker; none is connected"
+        self.assertIn(waits, self.weir("jobs")[0])
+        self.assertIn(waits, self.weir("status", self.jobs()[0]["id"])[0])
+
+    def test_a_stop_without_workers_says_what_it_waits_for(self):
+        self.write_orders()
+        local = self.local(1)
+        self.submit_orders(pause="5ms")
+        self.wait_for_checkpoint("orders")
+        for worker in self.children(local)["worker"]:
+            os.kill(worker, signal.SIGKILL)
+        self.wait_for_state("orders", "waiting")
+        stop = self.start("stop", "stop", "orders")
+        self.wait_for("a word", lambda: re.search(
+            r"weir: job orders \(j-\w+\) is stopping and waits for a worker", self.log("stop")))
+        self.weir("cancel", "orders")
+        self.assertEqual(stop.wait(30), 0)
 
 
 class Requests(ClusterTest):
@@ -167,7 +210,8 @@ class Requests(ClusterTest):
         self.local(2)
         self.submit_orders("--parallelism", "2")
         self.wait_for_checkpoint("orders")
-        self.weir("savepoint", "orders", str(self.folder / "point"))
+        self.assertIn("take it with --stop", self.weir(
+            "savepoint", "orders", str(self.folder / "point"))[1])
         self.assertTrue((self.folder / "point" / "checkpoints").is_dir())
         self.weir("rescale", "orders", "3")
         self.wait_for("parallelism 3", lambda: (job := self.job("orders"))["parallelism"] == 3
@@ -175,8 +219,12 @@ class Requests(ClusterTest):
         self.assertIn("is stopped", self.weir("stop", "orders")[0])
         job = self.job("orders")
         self.assertEqual(job["state"], "stopped")
-        self.weir("update", job["id"], ORDERS, "--set", f"input={self.folder}/orders.csv", "--set",
-                  f"output={self.folder}/out")
+        self.assertIn("no setting 'puase'; did you mean pause?", self.weir(
+            "update", "orders", ORDERS, "--unset", "puase", status=2)[1])
+        said = self.weir("update", "orders", ORDERS, "--set", f"input={self.folder}/orders.csv",
+                         "--unset", "pause")
+        self.assertIn("was stopped and starts anew from checkpoint", said[0])
+        self.assertIn("settings set: input; dropped: pause; as before: output", said[1])
         self.wait_for_state(job["id"], "finished")
         self.check_orders()
 
@@ -187,7 +235,7 @@ class Requests(ClusterTest):
         self.wait_for_checkpoint("orders")
         (self.folder / "book.txt").write_text("x\n")
         done = self.weir("update", "orders", WORDS, "--set", f"input={self.folder}/book.txt",
-                         "--set", f"output={self.folder}/counts", status=3)
+                         "--set", f"output={self.folder}/counts", "--unset", "pause", status=3)
         self.assertIn("incompatible", done[0])
         self.assertEqual(self.job("orders")["spec"]["library"], "cli_orders.so")
 
