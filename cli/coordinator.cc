@@ -77,8 +77,9 @@ Command coordinator_command() {
           {"address", "HOST:PORT", "where to listen for workers; default 127.0.0.1:7071"},
           {"http", "HOST:PORT", "where to serve the API; default 127.0.0.1:7070"},
           {"advertise", "HOST",
-           "how others reach this host; default as it listens, or its name when it listens on all "
-           "addresses"},
+           "how others reach this host; default as it listens; when it listens on all addresses "
+           "its "
+           "name, or an address of it if the name leads to loopback"},
           {"registry", "DIR",
            "for coordinators of one host: where the lead and the records are kept; default "
            "STORAGE/registry"},

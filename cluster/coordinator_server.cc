@@ -8,7 +8,6 @@
 #include "weir/cluster/coordinator_server.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <mutex>
@@ -23,6 +22,7 @@
 #include "weir/cluster/http_server.h"
 #include "weir/cluster/leader.h"
 #include "weir/cluster/link_options.h"
+#include "weir/cluster/own_address.h"
 #include "weir/net/link.h"
 #include "weir/net/network.h"
 
@@ -45,9 +45,7 @@ std::string join(const std::string& host, std::uint16_t port) {
 /// By what name others reach what listens on `host`.
 std::string shown_host(const CoordinatorOptions& options, const std::string& host) {
   if (!options.advertise.empty()) return options.advertise;
-  if (host != "0.0.0.0" && host != "::") return host;
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
+  return is_any_address(host) ? own_address() : host;
 }
 
 Result<std::unique_ptr<Registry>> open_registry(const CoordinatorOptions& options) {
@@ -86,6 +84,10 @@ Status check(CoordinatorOptions& options) {
     return wrong(
         "A coordinator keeps its libraries in a folder of files: --storage DIR. The state of a job "
         "may lie on S3: weir submit --state s3://BUCKET/NAME");
+  }
+  if (is_any_address(options.advertise)) {
+    return wrong("--advertise " + options.advertise +
+                 " is no address that others can reach: give the name or an address of this host");
   }
   const bool open = is_loopback(options.host) && is_loopback(options.http_host);
   if (options.token.empty() && !open) {
@@ -292,6 +294,12 @@ Result<std::unique_ptr<CoordinatorServer>> CoordinatorServer::start(CoordinatorO
                               impl.self.workers + ", API at " +
                               http_url(impl.options, impl.self.http) + ", storage in " +
                               impl.options.storage);
+  const bool guessed = impl.options.advertise.empty() && (is_any_address(impl.options.host) ||
+                                                          is_any_address(impl.options.http_host));
+  if (guessed) {
+    log_info("coordinator", "listens on all addresses, and tells others to come to " +
+                                impl.self.http + "; --advertise names another host");
+  }
   impl.election = std::make_unique<Election>(
       *impl.registry, *impl.clock, to_text(impl.self),
       ElectionEvents{

@@ -28,7 +28,7 @@ struct CoordinatorOptions {
   std::uint16_t port = 7071;        ///< 0: any free one
   std::string http_host = "127.0.0.1";
   std::uint16_t http_port = 7070;
-  /// How others reach this host; empty: as it listens, or its name where it listens everywhere.
+  /// How others reach this host; empty: as it listens, or own_address() where it does everywhere.
   std::string advertise;
   std::string storage;                   ///< the folder that all hosts share
   std::string registry;                  ///< a folder; empty: STORAGE/registry

@@ -34,8 +34,22 @@ bool is_address(const std::string& host) {
          ::inet_pton(AF_INET6, host.c_str(), bytes) == 1;
 }
 
-/// What of a certificate's error is to be done by people.
-std::string advice(long verified) {
+/// Under which a context keeps a copy of its files, for messages.
+int files_index() {
+  static const int index = SSL_CTX_get_ex_new_index(
+      0, nullptr, nullptr, nullptr, [](void*, void* files, CRYPTO_EX_DATA*, int, long, void*) {
+        delete static_cast<TlsFiles*>(files);
+      });
+  return index;
+}
+
+TlsFiles files_of(const ssl_st* ssl) {
+  const void* const files = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), files_index());
+  return files != nullptr ? *static_cast<const TlsFiles*>(files) : TlsFiles();
+}
+
+/// What of a certificate's error is to be done by people; `ca` is the file of the own CA.
+std::string advice(long verified, const std::string& ca) {
   switch (verified) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -49,7 +63,8 @@ std::string advice(long verified) {
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-      return " (it must be of the CA in tls-ca)";
+      return ca.empty() ? " (it must be of a CA that the system trusts; tls-ca names another)"
+                        : " (it must be of the CA in tls-ca, " + ca + ")";
     default:
       return "";
   }
@@ -119,6 +134,7 @@ Result<Tls::Context> Tls::load(const TlsFiles& files) {
   Context context(SSL_CTX_new(TLS_method()));
   WEIR_CHECK(context, "OpenSSL makes a context");
   SSL_CTX* const raw = context.get();
+  SSL_CTX_set_ex_data(raw, files_index(), std::make_unique<TlsFiles>(files).release());
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
   SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_num_tickets(raw, 0);
@@ -192,13 +208,15 @@ std::string tls_problem(const ssl_st* ssl, unsigned long error) {
   // What OpenSSL notes besides is how it came to that.
   if (const long verified = SSL_get_verify_result(ssl); verified != X509_V_OK) {
     return std::string("its certificate is not accepted: ") +
-           X509_verify_cert_error_string(verified) + advice(verified);
+           X509_verify_cert_error_string(verified) + advice(verified, files_of(ssl).ca);
   }
   if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
     return "it shows no certificate; give it tls-cert and tls-key";
   }
   if (is_about_our_certificate(reason)) {
-    return "the other end does not accept the certificate shown, and its log says why: " + words;
+    const std::string cert = files_of(ssl).cert;
+    return "the other end does not accept the certificate shown" +
+           (cert.empty() ? ", which is none" : ", " + cert) + ", and its log says why: " + words;
   }
   if (is_plain_http(error)) return "it speaks plain HTTP";
   if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_PACKET_LENGTH_TOO_LONG) {

@@ -612,6 +612,11 @@ TEST_F(CoordinatorTest, OptionsThatCannotBeAreRefused) {
   ASSERT_FALSE(open.ok());
   EXPECT_NE(open.error().message.find("token"), std::string::npos);
   options.host = "127.0.0.1";
+  options.advertise = "0.0.0.0";
+  const auto nowhere = CoordinatorServer::start(options);
+  ASSERT_FALSE(nowhere.ok());
+  EXPECT_NE(nowhere.error().message.find("no address that others can reach"), std::string::npos);
+  options.advertise.clear();
   options.cluster = "a/b";
   EXPECT_EQ(CoordinatorServer::start(options).error().code, ErrorCode::invalid_argument);
 }
