@@ -130,7 +130,10 @@ void Scheduler::take_late(Turn& turn, JobRecord& record, const std::string& work
     take_word(turn, record, report);
     return;
   }
-  if (!known || (!report.failure && report.id.process != 0)) return;
+  // A master that was told to end, since another process had failed, says nothing.
+  const bool says =
+      report.failure || (report.id.process == 0 && report.outcome == JobState::failed);
+  if (!known || !says) return;
   Failure failure = failure_of(report, record, worker);
   failure.retryable = failure.retryable || (between && fits_elsewhere(record, failure));
   const int telling = failure_rank(failure);

@@ -173,6 +173,12 @@ TEST_F(SchedulerFailure, ButNotWhenAnotherAttemptHasBegun) {
   EXPECT_EQ(play.record().state, JobState::starting);
 }
 
+TEST_F(SchedulerFailure, AMasterThatWasToldToEndExplainsNothing) {
+  play.report("b", play.missed_peer(1, "process 0 is gone: its host has not answered"));
+  play.report("a", play.at(ProcessPhase::ended, 0));
+  EXPECT_THAT(play.record().exceptions.at(0).message, HasSubstr("its host has not answered"));
+}
+
 TEST_F(SchedulerFailure, AFinishThatComesAfterItsEchoCounts) {
   play.report("b", play.missed_peer(1));
   EXPECT_THAT(play.report("a", play.word(JobState::finished)),
