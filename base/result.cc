@@ -29,12 +29,14 @@ const char* to_string(ErrorCode code) {
       return "fenced";
     case ErrorCode::peer_lost:
       return "peer_lost";
+    case ErrorCode::killed:
+      return "killed";
   }
   return "unknown";
 }
 
 ErrorCode parse_error_code(std::string_view name) {
-  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(ErrorCode::peer_lost); ++i) {
+  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(ErrorCode::killed); ++i) {
     if (name == to_string(static_cast<ErrorCode>(i))) return static_cast<ErrorCode>(i);
   }
   return ErrorCode::io;

@@ -27,6 +27,7 @@ enum class ErrorCode : std::uint8_t {
   user_code,         ///< a function of the job threw
   fenced,            ///< a newer attempt of the job has begun; this one must end and touch nothing
   peer_lost,         ///< the connection to another process is gone; why, the other end may know
+  killed,            ///< a process was ended from outside: for want of memory, or by somebody
 };
 
 /// Returns the lower-case name of `code`, as JSON output and logs show it.

@@ -34,6 +34,7 @@ inline int exit_code_of(const Error& error) {
     case ErrorCode::user_code:
     case ErrorCode::fenced:
     case ErrorCode::peer_lost:
+    case ErrorCode::killed:
       return kFailed;
   }
   return kFailed;

@@ -29,6 +29,11 @@
 namespace weir::cluster {
 namespace {
 
+/// Between two tries to read the records of jobs; and how many are made before those of which only
+/// the file cannot be read are left alone.
+constexpr std::chrono::milliseconds kLoadAgain{200};
+constexpr int kTriesToLoad = 15;
+
 namespace fs = std::filesystem;
 
 net::LinkOptions door_options(const std::shared_ptr<net::Tls>& tls) {
@@ -118,7 +123,7 @@ struct CoordinatorServer::Impl {
 
   void won(std::uint64_t epoch);
   void load(std::uint64_t epoch);
-  void loaded(std::uint64_t epoch, Result<std::map<std::string, std::string>> texts);
+  void loaded(std::uint64_t epoch, const Result<Listing>& listing);
   void lost();
   SteadyTime tick();
   void take_arrivals();
@@ -139,6 +144,7 @@ struct CoordinatorServer::Impl {
   std::unique_ptr<ClusterLeader> leader;
   std::uint64_t loading = 0;  // the epoch whose records are on their way
   SteadyTime load_again = SteadyTime::max();
+  int tries_to_load = 0;  // that found records which could not be read
 
   std::unique_ptr<net::Network> network;
   std::unique_ptr<SerialThread> control, registry_thread;
@@ -151,27 +157,30 @@ struct CoordinatorServer::Impl {
 void CoordinatorServer::Impl::won(std::uint64_t epoch) {
   lost();
   loading = epoch;
+  tries_to_load = 0;
   load(epoch);
 }
 
 void CoordinatorServer::Impl::load(std::uint64_t epoch) {
   load_again = SteadyTime::max();
   registry_thread->post([this, epoch] {
-    auto texts = registry->list("jobs/");
-    control->post(
-        [this, epoch, texts = std::move(texts)]() mutable { loaded(epoch, std::move(texts)); });
+    auto listing = registry->read("jobs/");
+    control->post([this, epoch, listing = std::move(listing)] { loaded(epoch, listing); });
   });
 }
 
-void CoordinatorServer::Impl::loaded(std::uint64_t epoch,
-                                     Result<std::map<std::string, std::string>> texts) {
+void CoordinatorServer::Impl::loaded(std::uint64_t epoch, const Result<Listing>& listing) {
   if (epoch != loading) return;
-  if (!texts.ok()) {
-    log_warn("coordinator", "cannot read the jobs: " + texts.error().message);
-    load_again = clock->steady_now() + std::chrono::milliseconds(200);
+  // A disk may heal, and who is left alone is so for as long as this leads.
+  const bool some = listing.ok() && !listing->unreadable.empty();
+  if (!listing.ok() || (some && ++tries_to_load < kTriesToLoad)) {
+    log_warn("coordinator",
+             "cannot read the jobs: " +
+                 (some ? listing->unreadable.begin()->second : listing.error()).message);
+    load_again = clock->steady_now() + kLoadAgain;
     return;
   }
-  RecordSet known = parse_records(*texts);
+  RecordSet known = parse_records(listing->values, listing->unreadable);
   for (const UnreadableRecord& each : known.unreadable) {
     log_error("coordinator", "job " + each.id + " is left alone: " + each.why);
   }

@@ -23,6 +23,7 @@ unsigned status_of(const Error& error) {
     case ErrorCode::io:
     case ErrorCode::cancelled:
     case ErrorCode::peer_lost:
+    case ErrorCode::killed:
       return 503;
     case ErrorCode::corrupt:
     case ErrorCode::fsync_failed:

@@ -89,6 +89,8 @@ Result<JobRecord> parse_record(const std::string& text, const std::string& key) 
 
 namespace {
 
+std::string id_of(const std::string& key) { return key.substr(key.rfind('/') + 1); }
+
 /// What can still be told of a record that does not fit.
 UnreadableRecord unreadable(const std::string& id, const std::string& text, const Error& error) {
   UnreadableRecord found{id, "", "", error.message};
@@ -107,10 +109,17 @@ UnreadableRecord unreadable(const std::string& id, const std::string& text, cons
 
 }  // namespace
 
-RecordSet parse_records(const std::map<std::string, std::string>& texts) {
+RecordSet parse_records(const std::map<std::string, std::string>& texts,
+                        const std::map<std::string, Error>& unreadable_texts) {
   RecordSet set;
+  for (const auto& [key, why] : unreadable_texts) {
+    set.unreadable.push_back({id_of(key), "", "",
+                              "The record of a job under the key '" + key +
+                                  "' of the registry cannot be read: " + why.message +
+                                  " Mend that, for the leader that starts next."});
+  }
   for (const auto& [key, text] : texts) {
-    const std::string id = key.substr(key.rfind('/') + 1);
+    const std::string id = id_of(key);
     auto record = parse_record(text, key);
     if (record.ok() && record->id != id) {
       record = unfit_record(key, "it says that it is of job '" + record->id + "'.");

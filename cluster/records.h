@@ -121,8 +121,9 @@ struct RecordSet {
   std::vector<JobRecord> records;
   std::vector<UnreadableRecord> unreadable;
 };
-/// Of texts by key, as Registry::list gives them; a key ends with '/' and the job's id. A record
-/// that says another id than its key is unreadable.
-RecordSet parse_records(const std::map<std::string, std::string>& texts);
+/// Of texts by key, as the registry gives them, and of those that it could not read at all; a key
+/// ends with '/' and the job's id. A record that says another id than its key is unreadable.
+RecordSet parse_records(const std::map<std::string, std::string>& texts,
+                        const std::map<std::string, Error>& unreadable = {});
 
 }  // namespace weir::cluster

@@ -41,6 +41,14 @@ struct Leader {
   std::string address;  ///< what the leader said of itself: how it is reached
 };
 
+/// What is kept under some keys.
+struct Listing {
+  std::map<std::string, std::string> values;  ///< by key
+  /// Keys of which the value cannot be read although those of others can: of files, one may be
+  /// damaged below the file system, or not be ours to read.
+  std::map<std::string, Error> unreadable;
+};
+
 class Registry {
  public:
   /// Does not resign: a lease runs out by itself, the lock of a folder is given back.
@@ -61,9 +69,11 @@ class Registry {
   /// Who leads now; nothing when nobody does.
   virtual Result<std::optional<Leader>> leader() = 0;
 
-  /// Everything under keys that begin with `prefix`, by key. Keys: up to kMaxKeyBytes letters,
-  /// digits, '-', '_' and '/'.
-  virtual Result<std::map<std::string, std::string>> list(const std::string& prefix) = 0;
+  /// Everything under keys that begin with `prefix`. Keys: up to kMaxKeyBytes letters, digits, '-',
+  /// '_' and '/'.
+  virtual Result<Listing> read(const std::string& prefix) = 0;
+  /// The same, by key; what cannot be read by itself is an error of all.
+  Result<std::map<std::string, std::string>> list(const std::string& prefix);
   /// Durably sets, as the leader of `epoch`. Error: not_found when that is not the leader any more:
   /// nothing was written then; invalid_argument for a bad key or a value of more than
   /// kMaxValueBytes. Any other error: whether it was written is not known; it may also be written

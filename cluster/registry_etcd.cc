@@ -57,7 +57,7 @@ class EtcdRegistry : public Registry {
   milliseconds term() const override { return options_.term; }
   void resign(std::uint64_t epoch) override;
   Result<std::optional<Leader>> leader() override;
-  Result<std::map<std::string, std::string>> list(const std::string& prefix) override;
+  Result<Listing> read(const std::string& prefix) override;
   Status put(std::uint64_t epoch, const std::string& key, const std::string& value) override {
     WEIR_TRY(check_record(key, value));
     return write(epoch, {records() + key, value, {}, false}, "write " + key);
@@ -214,16 +214,16 @@ void EtcdRegistry::resign(std::uint64_t epoch) {
 
 // ---- records
 
-Result<std::map<std::string, std::string>> EtcdRegistry::list(const std::string& prefix) {
+Result<Listing> EtcdRegistry::read(const std::string& prefix) {
   WEIR_TRY(check_key_prefix(prefix));
   EtcdCall call = begin_call();
   const std::string from = records() + prefix;
   WEIR_ASSIGN(std::vector<EtcdEntry> entries, client_.range(from, behind(from), call));
-  std::map<std::string, std::string> records_by_key;
+  Listing listing;
   for (EtcdEntry& entry : entries) {
-    records_by_key.emplace(entry.key.substr(records().size()), std::move(entry.value));
+    listing.values.emplace(entry.key.substr(records().size()), std::move(entry.value));
   }
-  return records_by_key;
+  return listing;
 }
 
 Status EtcdRegistry::write(std::uint64_t epoch, EtcdWrite change, const std::string& what) {

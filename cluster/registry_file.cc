@@ -117,7 +117,7 @@ class FileRegistry : public Registry {
     if (lead_ && lead_->leader.epoch == epoch) lead_.reset();
   }
   Result<std::optional<Leader>> leader() override;
-  Result<std::map<std::string, std::string>> list(const std::string& prefix) override;
+  Result<Listing> read(const std::string& prefix) override;
   Status put(std::uint64_t epoch, const std::string& key, const std::string& value) override {
     WEIR_TRY(check_record(key, value));
     const std::lock_guard lock(mutex_);
@@ -231,25 +231,31 @@ Status FileRegistry::check_leading(std::uint64_t epoch, const std::string& what)
   return not_leading(what, epoch);
 }
 
-Result<std::map<std::string, std::string>> FileRegistry::list(const std::string& prefix) {
+Result<Listing> FileRegistry::read(const std::string& prefix) {
   WEIR_TRY(check_key_prefix(prefix));
   WEIR_ASSIGN(const auto entries, storage_->list(records_));
-  std::map<std::string, std::string> records;
+  Listing listing;
   for (const StorageEntry& entry : entries) {
     if (!entry.name.starts_with(name_of(prefix)) || entry.name.ends_with(".tmp")) continue;
     auto value = read_file(*storage_, join_path(records_, entry.name), kMaxValueBytes);
-    if (!value.ok()) {
-      if (value.error().code == ErrorCode::not_found) continue;  // erased meanwhile
-      return value.error();
-    }
     std::string key = entry.name;
     std::replace(key.begin(), key.end(), '+', '/');
-    records.emplace(std::move(key), *std::move(value));
+    if (value.ok()) {
+      listing.values.emplace(std::move(key), *std::move(value));
+    } else if (value.error().code != ErrorCode::not_found) {  // else erased meanwhile
+      listing.unreadable.emplace(std::move(key), value.error());
+    }
   }
-  return records;
+  return listing;
 }
 
 }  // namespace
+
+Result<std::map<std::string, std::string>> Registry::list(const std::string& prefix) {
+  WEIR_ASSIGN(Listing listing, read(prefix));
+  if (!listing.unreadable.empty()) return listing.unreadable.begin()->second;
+  return std::move(listing.values);
+}
 
 Result<std::unique_ptr<Registry>> open_file_registry(const std::string& folder,
                                                      std::shared_ptr<Storage> storage) {

@@ -89,10 +89,18 @@ ChildProcess::End end_of(int status) {
     return {code == 0, "ended with exit status " + std::to_string(code)};
   }
   const int signal = WTERMSIG(status);
+  if (signal == SIGKILL) {
+    return {
+        false,
+        "was ended by signal 9 (SIGKILL): likely by the kernel, since the host or its container "
+        "ran out of memory (its log, dmesg, says so), or by an operator",
+        true};
+  }
+  const bool asked = signal == SIGTERM || signal == SIGINT || signal == SIGHUP;
   const char* name = ::sigabbrev_np(signal);
-  if (name == nullptr) return {false, "was ended by signal " + std::to_string(signal)};
-  return {false,
-          "was ended by signal SIG" + std::string(name) + " (" + ::sigdescr_np(signal) + ")"};
+  if (name == nullptr) return {false, "was ended by signal " + std::to_string(signal), asked};
+  return {false, "was ended by signal SIG" + std::string(name) + " (" + ::sigdescr_np(signal) + ")",
+          asked};
 }
 
 /// The number of the parent of process `pid`; 0 when that is gone.

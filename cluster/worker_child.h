@@ -32,6 +32,7 @@ class ChildProcess {
   struct End {
     bool success = false;  ///< with exit status 0
     std::string text;      ///< "was ended by signal SIGSEGV (Segmentation fault)"
+    bool killed = false;   ///< by a signal that comes from outside, as far as one can know
   };
 
   /// Starts `command`, which has no descriptors but the standard ones. Error: io (retryable), also

@@ -258,6 +258,7 @@ Error Processes::failure_of(const Process& process) const {
   Error error = process.failure.value_or(Error{ErrorCode::user_code, "", true});
   if (!process.child) return error;
   if (!process.failure) {
+    if (process.end->killed) error.code = ErrorCode::killed;
     error.message = "Process " + to_string(id) + " on " + settings_.host + " " + process.end->text +
                     (process.end->success ? " without a word about its job." : ".");
   }

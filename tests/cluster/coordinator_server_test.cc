@@ -436,6 +436,17 @@ TEST_F(CoordinatorTest, AJobWhoseRecordCannotBeReadIsShownAndLeftAloneUntilItCan
   EXPECT_NE(std::string(metrics.as_string()).find("weir_jobs_unreadable 1\n"), std::string::npos);
   server.reset();
 
+  // Nor when the file itself cannot be read.
+  fs::remove(record);
+  fs::create_directory(record);
+  server = start();
+  wait_until_leads(*server);
+  ASSERT_TRUE(eventually([&] { return states()[job] == "unreadable"; }));
+  EXPECT_NE(json::serialize(ask(*server, "/jobs")).find("jobs+" + job), std::string::npos)
+      << "which file";
+  server.reset();
+
+  fs::remove(record);
   fs::rename(kept, record);
   server = start();
   wait_until_leads(*server);

@@ -144,7 +144,7 @@ TEST(Messages, EachFieldIsKept) {
 }
 
 TEST(Messages, AllErrorsAndStatesArriveAsThemselves) {
-  for (int code = 0; code <= static_cast<int>(ErrorCode::user_code); ++code) {
+  for (int code = 0; code <= static_cast<int>(ErrorCode::killed); ++code) {
     const Answer answer{1, "", Error{static_cast<ErrorCode>(code), "why", false}};
     const auto arrived = decode(encode(answer));
     ASSERT_TRUE(arrived.ok());

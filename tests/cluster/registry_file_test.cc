@@ -138,6 +138,29 @@ TEST(FileRegistry, ADamagedCounterIsNotStartedAnew) {
   }
 }
 
+TEST(FileRegistry, AValueThatCannotBeReadIsNoneOfTheOthersBusiness) {
+  const TemporaryFolder folder;
+  const auto disk = std::make_shared<MemoryStorage>();
+  const auto registry = open_file_registry(folder.path(), disk).value();
+  const std::uint64_t epoch = must_lead(*registry, "x").epoch;
+  for (const char* key : {"jobs/j-1", "jobs/j-2", "jobs/j-3"}) {
+    ASSERT_TRUE(registry->put(epoch, key, key).ok());
+  }
+  disk->set_fault([](std::string_view, const std::string& path) -> Status {
+    if (!path.ends_with("jobs+j-2")) return {};
+    return Error{ErrorCode::io, "Cannot read " + path + ": Input/output error"};
+  });
+  const auto listing = registry->read("jobs/");
+  ASSERT_TRUE(listing.ok()) << listing.error().message;
+  EXPECT_EQ(listing->values, (Records{{"jobs/j-1", "jobs/j-1"}, {"jobs/j-3", "jobs/j-3"}}));
+  ASSERT_EQ(listing->unreadable.size(), 1u);
+  EXPECT_EQ(listing->unreadable.begin()->first, "jobs/j-2");
+  EXPECT_NE(listing->unreadable.begin()->second.message.find("records/jobs+j-2: Input"),
+            std::string::npos);
+  EXPECT_FALSE(registry->list("jobs/").ok());
+  EXPECT_TRUE(registry->put(epoch, "jobs/j-1", "new").ok());
+}
+
 /// A disk that loses power at its `last`th operation from now on.
 void fail_from(MemoryStorage& disk, int last) {
   auto left = std::make_shared<int>(last);

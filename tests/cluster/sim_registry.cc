@@ -36,10 +36,10 @@ Result<std::optional<Leader>> SimRegistry::leader() {
   return leader_;
 }
 
-Result<std::map<std::string, std::string>> SimRegistry::list(const std::string& prefix) {
-  std::map<std::string, std::string> found;
+Result<Listing> SimRegistry::read(const std::string& prefix) {
+  Listing found;
   for (const auto& [key, value] : values_) {
-    if (key.starts_with(prefix)) found.emplace(key, value);
+    if (key.starts_with(prefix)) found.values.emplace(key, value);
   }
   return found;
 }

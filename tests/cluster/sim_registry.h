@@ -18,7 +18,7 @@ class SimRegistry : public Registry {
   std::chrono::milliseconds term() const override { return Millis(2000); }
   void resign(std::uint64_t epoch) override;
   Result<std::optional<Leader>> leader() override;
-  Result<std::map<std::string, std::string>> list(const std::string& prefix) override;
+  Result<Listing> read(const std::string& prefix) override;
   Status put(std::uint64_t epoch, const std::string& key, const std::string& value) override;
   Status erase(std::uint64_t epoch, const std::string& key) override;
 

@@ -220,7 +220,11 @@ TEST_F(WorkerTest, WhatAProcessLeavesBehindEndsWithIt) {
   const std::string one = daemon("one");
   EXPECT_FALSE(is_dead(one));
   ::kill(static_cast<pid_t>(std::stol(ask().at("pid"))), SIGKILL);
-  ASSERT_TRUE(coordinator_->report(kId, ProcessPhase::ended));
+  const auto ended = coordinator_->report(kId, ProcessPhase::ended);
+  ASSERT_TRUE(ended && ended->failure);
+  EXPECT_EQ(ended->failure->code, ErrorCode::killed) << "not by its own code";
+  EXPECT_TRUE(ended->failure->retryable);
+  EXPECT_THAT(ended->failure->message, HasSubstr("signal 9 (SIGKILL): likely by the kernel"));
   EXPECT_TRUE(eventually([&] { return is_dead(one); }));
   EXPECT_FALSE(is_dead(other));
   coordinator_->send(Kill{"j-2", 1});
