@@ -227,7 +227,7 @@ Result<int> carry_out(const Args& args, bool drop) {
     WEIR_ASSIGN(const auto answer, ask_running_job(state, request));
     return report(args, outcomes_of(answer));
   }
-  if (!place.cluster_id.empty() && !args.has("job")) {
+  if (!place.cluster_id.empty() && !args.has("job") && !read_job_file(state).ok()) {
     return Error{ErrorCode::invalid_argument,
                  "Job " + place.cluster_id + " is over. Start it anew with 'weir update " +
                      place.cluster_id +

@@ -37,7 +37,7 @@ class ClusterTest(programs.ProcessTest):
         process = self.start(name, "local", str(count), "--http-port", "0", "--port", "0",
                              "--work", str(self.folder / "cluster"), *more)
         self.wait_for("the cluster", lambda: "Ctrl-C" in self.log(name))
-        self.env["WEIR_CLUSTER"] = re.search(r"http://[0-9.:]+", self.log(name))[0]
+        self.env["WEIR_CLUSTER"] = re.search(r"https?://[0-9.:]+", self.log(name))[0]
         return process
 
     def children(self, process):
@@ -49,6 +49,13 @@ class ClusterTest(programs.ProcessTest):
             pid, _, kind, *_ = line.split()
             found[kind].append(int(pid))
         return found
+
+    def job_process(self, local, which):
+        """The process of a job whose attempt and number are /ATTEMPT/NUMBER."""
+        workers = map(str, self.children(local)["worker"])
+        listing = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", ",".join(workers)],
+                                 capture_output=True, text=True).stdout.splitlines()
+        return next(int(line.split()[0]) for line in listing if which in line)
 
     # ---- the command
 
@@ -228,6 +235,22 @@ class Requests(ClusterTest):
         self.wait_for_state(job["id"], "finished")
         self.check_orders()
 
+    def test_an_update_is_not_lost_with_the_attempt(self):
+        """Which is given up before its last checkpoint, since it may not be tried again."""
+        self.write_orders()
+        local = self.local(1)
+        self.submit_orders("--max-restarts", "0", pause="5ms")
+        self.wait_for_checkpoint("orders")
+        os.kill(self.job_process(local, "/1/0"), signal.SIGSTOP)  # until its worker ends it
+        self.weir("update", "orders", ORDERS, "--set", "pause=1ms")
+        self.wait_for_state("orders", "finished")
+        job = self.job("orders")
+        self.assertEqual((job["attempt"], job["spec"]["settings"]["pause"]), (2, "1ms"))
+        self.assertIn("The change that was asked for took effect then",
+                      job["exceptions"][0]["message"])
+        self.assertNotIn("problem", job)
+        self.check_orders()
+
     def test_an_update_that_does_not_fit_is_refused(self):
         self.write_orders()
         self.local(1)
@@ -330,11 +353,7 @@ class Requests(ClusterTest):
         self.submit_orders("--parallelism", "2", "--max-restarts", "0", pause="5ms")
         job = self.wait_for_checkpoint("orders")
         victim = job["processes"][1]["worker"]
-        workers = map(str, self.children(local)["worker"])
-        listing = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", ",".join(workers)],
-                                 capture_output=True, text=True).stdout.splitlines()
-        pid = next(int(line.split()[0]) for line in listing if "/1/1" in line)
-        os.kill(pid, signal.SIGKILL)
+        os.kill(self.job_process(local, "/1/1"), signal.SIGKILL)
         self.wait_for_state("orders", "failed")
         self.assertIn(f"attempt 1, process 1, on {victim}", self.weir("logs", "orders")[1])
 

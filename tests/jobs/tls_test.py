@@ -163,6 +163,16 @@ class TlsTest(ClusterTest):
         self.wait_for("the next leader", lambda: "leads with epoch" in self.log("c2"))
         self.count_words("words")
 
+    def test_a_cluster_on_one_host(self):
+        """With a key that everybody may read, of which is warned."""
+        (self.folder / "c1.key").chmod(0o644)
+        self.local(1, *self.options("c1"))
+        self.assertTrue(self.env["WEIR_CLUSTER"].startswith("https://"))
+        self.assertIn("the key c1.key has mode 0644: everybody on this host can read it",
+                      self.log("local"))
+        self.env["WEIR_TLS_CA"] = "ca.pem"
+        self.count_words("words")
+
     def test_who_does_not_fit_is_told(self):
         self.assertIn("TLS needs three files", self.weir(
             "coordinator", "--storage", "storage", "--tls-ca", "ca.pem", status=2)[1])
