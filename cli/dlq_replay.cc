@@ -142,13 +142,16 @@ Status enter_directory_of(const std::string& state) {
                                          "relative to it"};
 }
 
+/// `over` is the job of a cluster to which the folder belonged, if it is known to have ended.
 Result<std::vector<LetterOutcome>> replay_offline(const Args& args, const std::string& state,
+                                                  const std::string& over,
                                                   const std::vector<std::string>& ids,
                                                   const LetterEditor& editor, bool drop) {
   install_crash_handler();
   const ExitGuard guard;
   JobLibrary library;
   WEIR_ASSIGN(RunOptions options, offline_options(args, state, library));
+  options.take_over = args.text("take-over", over);
   WEIR_TRY(enter_directory_of(state));
   WEIR_ASSIGN(const auto runner, JobRunner::create(library.entry->function, std::move(options)));
   Result<std::vector<LetterOutcome>> outcomes =
@@ -235,7 +238,8 @@ Result<int> carry_out(const Args& args, bool drop) {
                      "started here, without settings"};
   }
   const std::string folder = absolute_path(state);
-  WEIR_ASSIGN(const auto outcomes, replay_offline(args, folder, ids, editor, drop));
+  const std::string over = place.over ? place.cluster_id : "";
+  WEIR_ASSIGN(const auto outcomes, replay_offline(args, folder, over, ids, editor, drop));
   return report(args, outcomes);
 }
 
@@ -244,6 +248,9 @@ Result<int> drop(const Args& args) { return carry_out(args, true); }
 
 const Option kJobOption{"job", "JOB.so",
                         "library to start when the job is not running; default the last one run"};
+const Option kTakeOverOption{
+    "take-over", "JOB",
+    "the id of a job of a cluster that holds the state folder and is over for good"};
 
 }  // namespace
 
@@ -266,6 +273,7 @@ Command dlq_replay_command() {
               {"replace-bytes", "@FILE|TEXT", "put these bytes in the place of the payload"},
               {"dry-run", nullptr, "show each letter before and after, replay nothing"},
               kJobOption,
+              kTakeOverOption,
               {"json", nullptr, "print JSON, one letter a line"}}),
       "Edits are applied in the order given, to the payload as JSON: JSON as it is, a CSV record\n"
       "as an object of its columns, a record by its schema, text as {\"text\": ...}. FIELD is a\n"
@@ -286,6 +294,7 @@ Command dlq_drop_command() {
                   kStepOption,
                   kReasonOption,
                   kJobOption,
+                  kTakeOverOption,
                   {"dry-run", nullptr, "show the letters, drop nothing"},
                   {"json", nullptr, "print JSON, one letter a line"}}),
           "",

@@ -75,6 +75,14 @@ Status record_call(const JobRunner& runner, const JobLibrary& library) {
                          used.parallelism, used.threads, std::filesystem::current_path().string()});
 }
 
+/// Ends the process although an operation on its storage has not come back: whatever else would be
+/// done, as removing the control socket, would hang there too.
+[[noreturn]] void end_beside(const Result<RunResult>& result) {
+  if (!result.ok()) say(result.error().message);
+  std::fflush(nullptr);
+  ::_exit(result.ok() ? kCancelled : exit_code_of(result.error()));
+}
+
 /// Runs the job under watch, and reachable for other commands when it has a state folder.
 Result<int> run_watched(JobRunner& runner, const JobLibrary& library) {
   const std::string& state = runner.options().state_dir;
@@ -95,6 +103,7 @@ Result<int> run_watched(JobRunner& runner, const JobLibrary& library) {
   });
   control.ended(result.ok() ? word_of(result->outcome) : "failed",
                 result.ok() ? result->last_checkpoint : 0);
+  if (runner.hangs()) end_beside(result);
   server.reset();
   watch.finish();
   if (!result.ok()) return result.error();
@@ -136,6 +145,8 @@ Command run_command() {
           {"checkpoint-interval", "TIME",
            "time between checkpoints, such as 500ms or 10s; default 1s"},
           {"checkpoint-timeout", "TIME", "after which a checkpoint is given up; default 10min"},
+          {"tolerated-checkpoint-failures", "N",
+           "so many checkpoints may fail in a row before the job restarts; default any number"},
           {"memory", "SIZE",
            "memory for keyed state, such as 4GB; what does not fit stays on disk. Default: no "
            "limit"},

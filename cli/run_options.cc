@@ -27,6 +27,10 @@ Result<RunOptions> run_options(const Args& args, const JobLibrary& library) {
               args.duration("checkpoint-interval", options.checkpoint_interval));
   WEIR_ASSIGN(options.checkpoint_timeout,
               args.duration("checkpoint-timeout", options.checkpoint_timeout));
+  WEIR_ASSIGN(const auto tolerated,
+              args.number("tolerated-checkpoint-failures", options.tolerated_checkpoint_failures, 0,
+                          UINT32_MAX));
+  options.tolerated_checkpoint_failures = static_cast<std::uint32_t>(tolerated);
   WEIR_ASSIGN(const auto keep, args.number("keep", options.keep_checkpoints, 1, 1'000'000));
   options.keep_checkpoints = static_cast<std::size_t>(keep);
   WEIR_ASSIGN(options.max_dead_letters, args.number("max-dead-letters", UINT64_MAX, 0, UINT64_MAX));

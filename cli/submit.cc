@@ -208,6 +208,8 @@ const std::vector<Option>& run_option_list() {
       {"threads", "N", "threads of each process; default one for each core"},
       {"checkpoint-interval", "TIME", "time between checkpoints; default 1s"},
       {"checkpoint-timeout", "TIME", "after which a checkpoint is given up; default 10min"},
+      {"tolerated-checkpoint-failures", "N",
+       "so many may fail in a row before the attempt ends; default any number"},
       {"memory", "SIZE", "memory for keyed state, such as 4GB"},
       {"keep", "N", "how many checkpoints are kept; default 3"},
       {"max-dead-letters", "N", "more than this many in one run fail the job"},

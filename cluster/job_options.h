@@ -7,6 +7,7 @@ namespace weir::cluster {
 inline constexpr const char* kJobOptions[] = {"threads",
                                               "checkpoint-interval",
                                               "checkpoint-timeout",
+                                              "tolerated-checkpoint-failures",
                                               "memory",
                                               "keep",
                                               "max-dead-letters",

@@ -248,6 +248,7 @@ void JobProcess::run_others() {
   TaskGroupOptions options;
   options.job_version = loaded_.options.job_version;
   options.batch_timeout = loaded_.options.batch_timeout;
+  options.give_up_after = hung_after(loaded_.options);
   options.memory_bytes = loaded_.options.memory_bytes;
   options.placement = links_.get();
   const AttemptView attempt{job_->graph(), plan_,  identity,

@@ -26,8 +26,14 @@ std::string random_name() { return Hash128{entropy_seed(), entropy_seed()}.hex()
 
 /// They wait for other systems, so there may be more of them than cores.
 constexpr unsigned kRemoteThreads = 8;
-/// After so many time-outs of checkpoints a manifest that is still being written ends an attempt.
+/// After so many time-outs of checkpoints a write of one that is still under way ends an attempt.
 constexpr int kHungTimeouts = 3;
+/// The clock's nanoseconds do not reach as far as milliseconds.
+constexpr Duration kLongest{std::chrono::hours(24 * 365 * 50)};
+/// How long what is under way on I/O threads may take at the end of an attempt, at least and when
+/// nobody wants to go on.
+constexpr std::chrono::seconds kPatience{3};
+constexpr auto kForEver = std::chrono::nanoseconds::max();
 
 /// A folder that disappears with this object; for runs without a state folder.
 class TemporaryFolder {
@@ -57,7 +63,7 @@ class LocalJobRunner final : public JobRunner {
     env_ = {clock_.get(), storage_.get(), io_.get(), entropy_seed(), remote_.get()};
   }
   ~LocalJobRunner() override {
-    end_attempt();
+    static_cast<void>(end_attempt(kForEver));
     remote_.reset();  // before what its work uses
     io_.reset();
   }
@@ -77,6 +83,7 @@ class LocalJobRunner final : public JobRunner {
   }
 
   Result<RunResult> run(std::function<void()> on_begin) override;
+  bool hangs() const override { return hangs_; }
   void stop() override {
     ask([](Coordinator& c) {
       c.request_checkpoint(CheckpointKind::stop, [](Result<Manifest>) {});
@@ -105,7 +112,8 @@ class LocalJobRunner final : public JobRunner {
 
  private:
   Status begin_attempt();
-  void end_attempt();
+  bool end_attempt(std::chrono::nanoseconds limit);
+  Error hung(const std::string& what);
   Result<RunResult> stay_finished();
   void pause(std::chrono::milliseconds time);
   JobStatus status_when_restored() const;
@@ -113,7 +121,7 @@ class LocalJobRunner final : public JobRunner {
   void measure_rates();
   void note_failure(const Error& why);
   void wait_for_commits();
-  void wait_quiescent();
+  bool wait_quiescent(std::chrono::nanoseconds limit);
   Status find_restore_point(const std::string& from);
   Status check_completed() const;
   Status claim();
@@ -156,6 +164,7 @@ class LocalJobRunner final : public JobRunner {
   std::condition_variable cancel_;  // ends a pause
   std::atomic<unsigned> restarts_{0};
   bool already_finished_ = false;
+  bool hangs_ = false;
 };
 
 Status LocalJobRunner::open() {
@@ -259,16 +268,12 @@ void LocalJobRunner::release() {
 Status LocalJobRunner::begin_attempt() {
   WEIR_TRY(claim());
   DeploymentOptions options;
-  // The clock's nanoseconds do not reach as far as milliseconds.
-  constexpr Duration kLongest{std::chrono::hours(24 * 365 * 50)};
   options.coordinator.checkpoints.interval = std::min(options_.checkpoint_interval, kLongest);
   options.coordinator.checkpoints.timeout = std::min(options_.checkpoint_timeout, kLongest);
-  // A process of a cluster ends with its attempt, and the next one may reach the storage. One that
-  // runs alone would wait for the same storage again.
+  options.coordinator.checkpoints.tolerated_failures = options_.tolerated_checkpoint_failures;
+  options.coordinator.checkpoints.give_up_after = options.give_up_after = hung_after(options_);
   if (part_ != nullptr) {
     options.coordinator.folder_may_return = true;  // check_completed knows whether it has
-    options.coordinator.checkpoints.give_up_after =
-        kHungTimeouts * options.coordinator.checkpoints.timeout;
   }
   options.coordinator.keep_checkpoints = options_.keep_checkpoints;
   options.coordinator.max_dead_letters = options_.max_dead_letters;
@@ -298,9 +303,11 @@ Status LocalJobRunner::begin_attempt() {
   return {};
 }
 
-/// Waits for what tasks have under way on I/O threads, stepping them for their mailboxes.
-void LocalJobRunner::wait_quiescent() {
+/// Waits for what tasks have under way on I/O threads, stepping them for their mailboxes; no longer
+/// than `limit`, and whether it has come to its end.
+bool LocalJobRunner::wait_quiescent(std::chrono::nanoseconds limit) {
   worker_->stop();
+  const SteadyTime begun = env_.clock->steady_now();
   for (;;) {
     bool quiet = true;
     deployment_->coordinator().step();
@@ -309,19 +316,37 @@ void LocalJobRunner::wait_quiescent() {
     }
     if (quiet && deployment_->coordinator().quiescent()) {
       env_.remote->wait_idle();
-      return env_.io->wait_idle();
+      env_.io->wait_idle();
+      return true;
     }
+    if (env_.clock->steady_now() - begun > limit) return false;
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
 }
 
-void LocalJobRunner::end_attempt() {
-  if (!deployment_) return;
+/// False when something under way has not come back within `limit`: then all stays as it is, since
+/// that may still touch any of it.
+bool LocalJobRunner::end_attempt(std::chrono::nanoseconds limit) {
+  if (!deployment_) return true;
   if (part_ != nullptr && part_->placement != nullptr) part_->placement->detach();
-  wait_quiescent();
+  if (!wait_quiescent(limit)) {
+    hangs_ = true;
+    return false;
+  }
   const std::lock_guard lock(mutex_);
   worker_.reset();
   deployment_.reset();
+  return true;
+}
+
+/// Why the job cannot go on in this process.
+Error LocalJobRunner::hung(const std::string& what) {
+  return {ErrorCode::io,
+          what +
+              " What it has begun on the storage does not come back, so it cannot go on in this "
+              "process. Start it again once the storage answers; it goes on from its newest "
+              "checkpoint.",
+          false};
 }
 
 /// Lets the workers run until every sink has committed what is due.
@@ -400,7 +425,9 @@ Result<RunResult> LocalJobRunner::stay_finished() {
     }
     if (!quiet) std::this_thread::sleep_for(std::chrono::microseconds(500));
   }
-  end_attempt();
+  if (!end_attempt(cancelled_ ? std::chrono::nanoseconds(kPatience) : kForEver)) {
+    log_warn("job " + job_.name(), hung("The job was cancelled.").message);
+  }
   if (cancelled_) result.outcome = RunResult::Outcome::cancelled;
   return result;
 }
@@ -439,7 +466,9 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
       if (state != Coordinator::State::failed) {
         result.status = status();
         result.last_checkpoint = reached;
-        end_attempt();
+        if (!end_attempt(cancelled_ ? std::chrono::nanoseconds(kPatience) : kForEver)) {
+          log_warn("job " + job_.name(), hung("The job was cancelled.").message);
+        }
         if (!cancelled_) release();
         result.outcome = cancelled_     ? RunResult::Outcome::cancelled
                          : was_finished ? RunResult::Outcome::already_finished
@@ -449,7 +478,10 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
       }
       result.status = status();
       result.last_checkpoint = reached;
-      end_attempt();
+      if (!end_attempt(std::max<std::chrono::nanoseconds>(
+              kPatience, std::min(options_.checkpoint_timeout, kLongest)))) {
+        return hung(failure.message);
+      }
       if (reached > last_progress) failures = 0;
       last_progress = reached;
     } else {
@@ -557,6 +589,10 @@ Status commit_as_it_finished(JobFunction function, LocalJobRunner& runner) {
 }
 
 }  // namespace
+
+std::chrono::nanoseconds hung_after(const RunOptions& options) {
+  return kHungTimeouts * std::chrono::nanoseconds(std::min(options.checkpoint_timeout, kLongest));
+}
 
 Result<std::unique_ptr<JobRunner>> JobRunner::create(JobFunction function, RunOptions options,
                                                      const AttemptPart* part) {

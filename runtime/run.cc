@@ -59,7 +59,10 @@ Status check_parallelism(std::uint32_t wanted, std::uint32_t max_parallelism) {
 
 Result<RunResult> run(JobFunction function, RunOptions options) {
   WEIR_ASSIGN(auto runner, JobRunner::create(function, std::move(options)));
-  return runner->run();
+  auto result = runner->run();
+  // What hangs on an I/O thread still needs it.
+  if (runner->hangs()) static_cast<void>(runner.release());
+  return result;
 }
 
 int run_main(JobFunction function, RunOptions options) {

@@ -38,6 +38,8 @@ struct RunOptions {
   std::string from = "latest";
   Duration checkpoint_interval{1000};
   Duration checkpoint_timeout{std::chrono::minutes(10)};
+  /// So many checkpoints may fail in a row before the attempt ends.
+  std::uint32_t tolerated_checkpoint_failures = UINT32_MAX;
   std::size_t keep_checkpoints = 3;
   std::uint64_t max_dead_letters = UINT64_MAX;
   double max_dead_letter_share = 1.0;
@@ -56,6 +58,10 @@ struct RunOptions {
 /// Whether steps of a job of that `max_parallelism` may have `wanted` subtasks. Error:
 /// invalid_argument.
 Status check_parallelism(std::uint32_t wanted, std::uint32_t max_parallelism);
+
+/// After so long, three time-outs of checkpoints, a write that belongs to one hangs: the attempt
+/// ends, since another one may reach the storage.
+std::chrono::nanoseconds hung_after(const RunOptions& options);
 
 /// How the job stands.
 struct JobStatus {
@@ -141,6 +147,9 @@ class JobRunner {
   /// job that had finished in this state folder: of that no more than commits can be left,
   /// which go where the settings of then say.
   virtual Result<RunResult> run(std::function<void()> on_begin = nullptr) = 0;
+  /// After `run`: an operation on the storage, begun for this job, has not come back. The
+  /// destructor waits for it, so who does not want to must let the process end without it.
+  virtual bool hangs() const = 0;
 
   // ---- from any thread
   // ----------------------------------------------------------------------------

@@ -96,6 +96,7 @@ Task::Step Task::step_once() {
     return Step::progress;
   }
   if (const SteadyTime now = env_.clock->steady_now(); must_wait(now)) {
+    if (Status status = check_writing(now); !status.ok()) return fail(status.error());
     flush_outputs();
     idle_work(now);
     if (failed_) return Step::done;

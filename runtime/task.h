@@ -80,6 +80,8 @@ struct TaskSetup {
   std::uint64_t background_restore_rows = UINT64_MAX;
   std::uint64_t state_budget_bytes = 0;   ///< memory for the keyed state of a step; 0: no limit
   std::size_t restore_slice_rows = 2048;  ///< in the background, at a time
+  /// The task fails when a write of its part of a checkpoint takes longer.
+  std::chrono::nanoseconds give_up_after = std::chrono::nanoseconds::max();
 };
 
 /// How the state of one step in this subtask is restored.
@@ -208,6 +210,7 @@ class Task final : public TaskServices {
   void write_snapshot();
   void write_next();
   Status snapshot_written(SnapshotJob& job);
+  Status check_writing(SteadyTime now) const;
   void start_merges();
   void runs_changed(Node& node);
   void ask_for_checkpoint();
@@ -266,6 +269,9 @@ class Task final : public TaskServices {
   bool slices_wait_ = false;               // for that
   // Shared with the I/O thread that writes the first of them.
   std::deque<std::shared_ptr<SnapshotJob>> to_write_;
+  // When an I/O thread got the first of them, or the piece, or has since come to the end of one of
+  // its files.
+  std::atomic<SteadyTime> wrote_at_{};
   std::optional<std::pair<CheckpointId, bool>> pending_trigger_;
   bool checkpoint_wanted_ = false;  // asked for since the last barrier
   bool holding_ = false;            // takes no input: a step's memory is full

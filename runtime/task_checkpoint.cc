@@ -48,6 +48,10 @@ void Task::restore_slice() {
 void Task::begin_checkpoint(CheckpointId id, bool last) {
   const SteadyTime now = env_.clock->steady_now();
   WEIR_FAILPOINT("task.at_barrier");
+  if (Status status = check_writing(now); !status.ok()) {
+    fail(status.error());
+    return;
+  }
   while (snapshot_ && !snapshot_slice(/*may_wait=*/false)) {
   }
   auto job = std::make_shared<SnapshotJob>();

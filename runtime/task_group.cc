@@ -165,6 +165,7 @@ void TaskGroup::make_tasks(TaskListener& listener) {
       setup.runs_folder = attempt_.store.runs_folder();
       setup.first_checkpoint = attempt_.first_checkpoint();
       setup.batch_timeout = options_.batch_timeout;
+      setup.give_up_after = options_.give_up_after;
       setup.state_budget_bytes = budget;
       setup.background_restore_rows = options_.background_restore_rows;
       setup.restore_slice_rows = options_.restore_slice_rows;

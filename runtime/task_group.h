@@ -3,6 +3,7 @@
 // from the same plan; which tasks are in it says the Placement.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -24,7 +25,9 @@ struct TaskGroupOptions {
   std::size_t restore_slice_rows = 2048;  ///< then so many at a time
   std::uint64_t memory_bytes = 0;         ///< for all keyed state of this process; 0: no limit
   bool pause_sources = false;             ///< nothing is read
-  Placement* placement = nullptr;         ///< null: all tasks run here
+  /// A write of a task that takes longer ends the attempt.
+  std::chrono::nanoseconds give_up_after = std::chrono::nanoseconds::max();
+  Placement* placement = nullptr;  ///< null: all tasks run here
   /// What carries messages from a task; tests put something slow in between.
   std::function<TaskListener&(TaskListener&)> to_coordinator =
       [](TaskListener& coordinator) -> TaskListener& { return coordinator; };

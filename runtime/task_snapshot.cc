@@ -49,6 +49,7 @@ void Task::write_piece(SnapshotPart& part) {
   if (piece_out_ || !to_write_.empty()) return;
   prepend(part.rows, part.node->unwritten);
   piece_out_ = true;
+  wrote_at_ = env_.clock->steady_now();
   async_begin();
   auto rows = std::make_shared<RowBuffer>(std::move(part.rows.front()));
   part.rows.erase(part.rows.begin());
@@ -84,6 +85,7 @@ void Task::write_snapshot() {
 
 /// Hands the oldest snapshot to an I/O thread; the rest of it comes back through the mailbox.
 void Task::write_next() {
+  wrote_at_ = env_.clock->steady_now();
   const std::shared_ptr<SnapshotJob> job = to_write_.front();
   std::vector<std::uint64_t> numbers;
   for (SnapshotPart& part : job->parts) {
@@ -116,6 +118,7 @@ void Task::write_next() {
                       write_rows(*env.storage, folder, name("state"), part.rows.front(), look_up));
           part.written.push_back(std::move(run));
           part.rows.erase(part.rows.begin());
+          wrote_at_ = env.clock->steady_now();
         }
         if (!part.items.empty()) {
           WEIR_ASSIGN(RunInfo run,
@@ -132,7 +135,10 @@ void Task::write_next() {
         }
       }
       WEIR_FAILPOINT("task.before_sink_sync");
-      for (const auto& make_durable : job->durable) WEIR_TRY(make_durable());
+      for (const auto& make_durable : job->durable) {
+        wrote_at_ = env.clock->steady_now();
+        WEIR_TRY(make_durable());
+      }
       return {};
     };
     job->status = write_all();
@@ -148,6 +154,23 @@ void Task::write_next() {
       return status;
     });
   });
+}
+
+/// Error: io, when a write of this task takes so long that it will hardly come back. Until it does
+/// nothing else of the task can be written, so no checkpoint can be complete. The rows of
+/// a snapshot are many small files, so a disk that is only slow does not hang.
+Status Task::check_writing(SteadyTime now) const {
+  if (!piece_out_ && to_write_.empty()) return {};
+  const SteadyTime wrote_at = wrote_at_;
+  if (now - wrote_at <= setup_.give_up_after) return {};
+  std::string steps;
+  for (const auto& node : nodes_) steps += (steps.empty() ? "'" : ", '") + node->step->name + "'";
+  return Error{ErrorCode::io,
+               "The storage hangs: step " + steps + " writes into " + setup_.runs_folder +
+                   " or its output, and that has not come back for " +
+                   format_duration(std::chrono::duration_cast<Duration>(now - wrote_at)) +
+                   ". Another attempt may reach it.",
+               true};
 }
 
 Status Task::snapshot_written(SnapshotJob& job) {

@@ -1,4 +1,4 @@
-"""The ways in which `bite.py` breaks the cluster's scheduler; see breaks.py."""
+"""The ways in which `bite.py` breaks the cluster, its scheduler above all; see breaks.py."""
 
 from a_break import make as _break
 
@@ -102,6 +102,13 @@ CLUSTER = [
            _REQUESTS, "  if (record->attempt == 0) {\n    end(turn, *record, JobState::stopped);",
            "  if (record->processes.empty()) {\n    end(turn, *record, JobState::stopped);",
            "cluster/scheduler_requests"),
+    _break("one_file_for_all", "a record file that cannot be read keeps all jobs from the leader",
+           "cluster/registry_file.cc",
+           "      listing.unreadable.emplace(std::move(key), value.error());",
+           "      return value.error();", "cluster/registry_file"),
+    _break("orphans_live_on", "what a process of a job leaves behind lives on",
+           "cluster/worker_processes.cc", "  if (!settings_.adopts) return;", "  return;",
+           "cluster/worker"),
     _break("two_on_one_folder", "two jobs may run on one state folder",
            _REQUESTS, "    if (folder(other.spec.state_dir) != wanted && !same_place) continue;\n",
            "    continue;\n", "cluster/scheduler_requests"),

@@ -11,6 +11,8 @@ import time
 import unittest
 from pathlib import Path
 
+import disks
+
 BUILD = Path(os.environ["WEIR_BUILD_DIR"])
 WEIR = str(BUILD / "bin" / "weir")
 ORDERS = str(BUILD / "jobs" / "cli_orders.so")
@@ -61,10 +63,10 @@ class CommandTest(unittest.TestCase):
         return ["run", ORDERS, "--set", "input=orders.csv", "--set", "output=out",
                 "--state", self.state, "--checkpoint-interval", "50ms", *more]
 
-    def start(self, *more):
+    def start(self, *more, env=None):
         """Starts a slow job and waits until it has a checkpoint."""
         process = subprocess.Popen([WEIR, *self.run_words("--set", "pause=2ms", *more)],
-                                   cwd=self.folder, stderr=subprocess.PIPE, text=True)
+                                   cwd=self.folder, stderr=subprocess.PIPE, text=True, env=env)
         self.running.append(process)
         for _ in range(400):
             self.assertIsNone(process.poll(), "the job ended early")
@@ -253,6 +255,21 @@ class Running(CommandTest):
         process.send_signal(signal.SIGINT)
         self.assertIn("ended at once", process.communicate(timeout=10)[1])
         self.assertEqual(process.returncode, 130)
+
+    def test_a_disk_that_hangs_ends_the_job(self):
+        self.write_orders(12000)
+        disk = disks.BadDisk(str(self.folder / "weather"), self.state)
+        self.addCleanup(disk.remove)
+        process = self.start("--checkpoint-timeout", "3s",  # a batch takes two
+                             env={**os.environ, **disk.environment})
+        disk.slow(3600)
+        error = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, 1, error)
+        self.assertIn("The storage hangs", error)
+        self.assertIn("Start it again once the storage answers", error)
+        disk.heal()
+        self.weir(*self.run_words())
+        self.assertEqual(sorted(r["amount"] for r in self.receipts()), list(range(12000)))
 
     def test_a_suspended_job_is_said_to_be(self):
         process = self.start_hanging()

@@ -139,6 +139,54 @@ TEST_F(JobRunnerTest, ALetterAskedForAgainAfterItsCheckpointFailedIsReplayedOnce
   EXPECT_THAT(output(), ElementsAre("a 1"));
 }
 
+// A write that hangs cannot be taken back, but nobody need wait for it for ever.
+void hang_at(const std::string& place) { ASSERT_TRUE(arm_failpoints(place + "=sleep:8000").ok()); }
+
+class HangingStorage : public JobRunnerTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(HangingStorage, EndsTheJobWithAWord) {
+  mended = true;
+  options_.checkpoint_interval = Duration(50);
+  options_.checkpoint_timeout = Duration(200);
+  write("{\"user\":\"a\",\"n\":1}\n");
+  hang_at(GetParam());
+  begin(counting_job);
+  const auto ended = end();
+  ASSERT_TRUE(arm_failpoints("").ok());
+  ASSERT_TRUE(ended.has_value());
+  ASSERT_FALSE(ended->ok());
+  EXPECT_FALSE(ended->error().retryable);
+  EXPECT_THAT(ended->error().message, HasSubstr("The storage hangs"));
+  EXPECT_THAT(ended->error().message, HasSubstr("Start it again once the storage answers"));
+  EXPECT_TRUE(runner_->hangs());
+  runner_.reset();  // waits
+  options_.checkpoint_timeout = Duration(60'000);
+  begin(counting_job);
+  until_counted("count", "records_in", 1);
+  runner_->stop();
+  const auto stopped = end();
+  ASSERT_TRUE(stopped.has_value() && stopped->ok());
+  EXPECT_THAT(output(), ElementsAre("a 1"));
+}
+INSTANTIATE_TEST_SUITE_P(Places, HangingStorage,
+                         ::testing::Values("coordinator.before_manifest",
+                                           "task.before_snapshot_write"));
+
+TEST_F(JobRunnerTest, MoreFailedCheckpointsThanAreToleratedEndTheAttempt) {
+  mended = true;
+  options_.checkpoint_interval = Duration(10);
+  options_.tolerated_checkpoint_failures = 2;
+  options_.max_restarts = 0;
+  write("{\"user\":\"a\",\"n\":1}\n");
+  ASSERT_TRUE(arm_failpoints("checkpoint.before_manifest=error@*").ok());
+  begin(counting_job);
+  const auto ended = end();
+  ASSERT_TRUE(arm_failpoints("").ok());
+  ASSERT_TRUE(ended.has_value());
+  ASSERT_FALSE(ended->ok());
+  EXPECT_THAT(ended->error().message, HasSubstr("Too many checkpoints failed in a row"));
+}
+
 TEST_F(JobRunnerTest, AnIntervalBeyondTheClockMeansNoCheckpoints) {
   mended = true;
   options_.checkpoint_interval = Duration::max();
