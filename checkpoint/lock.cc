@@ -68,7 +68,11 @@ struct Locked {
 /// Tries to lock `root`, whose file is `path`.
 Result<Locked> lock_folder(const std::string& root, const std::string& path, int how) {
   // O_CLOEXEC: a child of a user's function must not keep the lock when we are gone.
-  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  const bool shared = how == LOCK_SH;
+  Fd file(::open(path.c_str(), (shared ? O_RDONLY : O_RDWR) | O_CREAT | O_CLOEXEC, 0644));
+  if (file.get() < 0 && shared && (errno == EACCES || errno == EROFS)) {
+    return Locked{std::move(file), Fd(-1), false, errno};  // another user's
+  }
   if (file.get() < 0) return lock_error(path, errno);
   Fd folder(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0) return lock_error(root, errno);
@@ -82,7 +86,7 @@ Result<Locked> lock_folder(const std::string& root, const std::string& path, int
     return Error{ErrorCode::already_exists,
                  "The state folder " + root + " is in use by " + holder_of(locked.file.get()) +
                      ". Stop that job first, or give this one another folder with --state.",
-                 false};
+                 shared};  // who has it for itself may only be looking
   }
   return locked;
 }

@@ -50,7 +50,8 @@ std::string join(const std::string& host, std::uint16_t port) {
 /// By what name others reach what listens on `host`.
 std::string shown_host(const CoordinatorOptions& options, const std::string& host) {
   if (!options.advertise.empty()) return options.advertise;
-  return is_any_address(host) ? own_address() : host;
+  // Certificates are of names.
+  return is_any_address(host) ? own_address(options.tls != nullptr) : host;
 }
 
 Result<std::unique_ptr<Registry>> open_registry(const CoordinatorOptions& options) {

@@ -108,7 +108,9 @@ std::optional<HttpReply> wrong_host(const HttpHead& head) {
   const std::size_t hosts = head.count(http::field::host);
   if (hosts == 0 && head.version() < 11) return {};
   if (hosts != 1) return bad("A request of HTTP/1.1 has one Host field");
-  if (!host_of(text(head[http::field::host]))) return bad("The Host field names no host");
+  const std::string_view host = text(head[http::field::host]);
+  // RFC 9112, section 3.2: it is empty where the caller knows no name.
+  if (!host.empty() && !host_of(host)) return bad("The Host field names no host");
   return {};
 }
 

@@ -58,10 +58,10 @@ std::string address_of_an_interface() {
 
 }  // namespace
 
-std::string own_address() {
+std::string own_address(bool by_name) {
   char name[256] = {};
   const bool named = ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0';
-  if (named && leads_elsewhere(std::string(name))) return name;
+  if (named && (by_name || leads_elsewhere(std::string(name)))) return name;
   const std::string address = address_of_an_interface();
   if (!address.empty()) return address;
   return named ? name : "localhost";

@@ -39,8 +39,8 @@ struct WorkerOptions {
   std::chrono::milliseconds isolation{60'000};
   /// A process that has said nothing for so long is frozen, and ended. One beats every 500 ms.
   std::chrono::milliseconds frozen{10'000};
-  /// This process has no children but the worker's: what else becomes one has been left behind by a
-  /// process of a job, and is killed.
+  /// What processes of jobs leave behind becomes a child of this process (`adopt_orphans`), is
+  /// killed when the process that started it ends, and waited for; so are all other children.
   bool adopts = false;
 };
 

@@ -57,7 +57,6 @@ struct Prepared {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD}) ::signal(signal, SIG_DFL);
   ::setpgid(0, 0);
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // stays over execve(2)
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::dup2(to.input, STDIN_FILENO) >= 0 &&
       ::dup2(to.output, STDOUT_FILENO) >= 0 && ::dup2(to.output, STDERR_FILENO) >= 0 &&
       ::close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0) {
@@ -116,7 +115,17 @@ pid_t parent_of(const std::string& pid) {
   return parent;
 }
 
-std::vector<pid_t> children_but(const std::set<pid_t>& known) {
+/// Whether process `pid` was started with one of these in its environment; that of others than its
+/// own user cannot be read.
+bool carries(const std::string& pid, const std::set<std::string>& marks) {
+  std::ifstream file("/proc/" + pid + "/environ");
+  for (std::string entry; std::getline(file, entry, '\0');) {
+    if (marks.contains(entry)) return true;
+  }
+  return false;
+}
+
+std::vector<pid_t> children_with(const std::set<std::string>& marks) {
   namespace fs = std::filesystem;
   std::vector<pid_t> found;
   std::error_code failed;
@@ -125,8 +134,8 @@ std::vector<pid_t> children_but(const std::set<pid_t>& known) {
     const std::string name = it->path().filename();
     pid_t pid = 0;
     const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (error != std::errc() || stop != name.data() + name.size() || known.contains(pid)) continue;
-    if (parent_of(name) == ::getpid()) found.push_back(pid);
+    if (error != std::errc() || stop != name.data() + name.size()) continue;
+    if (parent_of(name) == ::getpid() && carries(name, marks)) found.push_back(pid);
   }
   return found;
 }
@@ -135,16 +144,26 @@ std::vector<pid_t> children_but(const std::set<pid_t>& known) {
 
 bool adopt_orphans() { return ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0; }
 
-bool end_orphans(const std::set<pid_t>& known) {
-  constexpr int kRounds = 50;
-  for (int round = 0; round < kRounds; ++round) {
-    const std::vector<pid_t> orphans = children_but(known);
+void bury_orphans(const std::set<pid_t>& known) {
+  for (;;) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    // One of those hides the others until somebody has asked how it ended.
+    if (known.contains(info.si_pid)) return;
+    ::waitpid(info.si_pid, nullptr, WNOHANG);
+  }
+}
+
+bool end_orphans(const std::set<std::string>& marks) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
+  do {
+    const std::vector<pid_t> orphans = children_with(marks);
     if (orphans.empty()) return true;
     for (const pid_t pid : orphans) ::kill(pid, SIGKILL);
     // What they leave behind is found by the next round.
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     for (const pid_t pid : orphans) ::waitpid(pid, nullptr, WNOHANG);
-  }
+  } while (std::chrono::steady_clock::now() < give_up);
   return false;
 }
 

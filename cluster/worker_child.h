@@ -2,8 +2,8 @@
 // started it ends, however it ends (PR_SET_PDEATHSIG, prctl(2)). One thread.
 //
 // What a child starts in its turn may leave its group, by setsid(2), and its parents, by ending in
-// between. So each child adopts what is below it (PR_SET_CHILD_SUBREAPER): while it lives that
-// stays below it, and when it ends all of that becomes its parent's, if that adopts too.
+// between. Such orphans become children of who adopts them (PR_SET_CHILD_SUBREAPER), and are known
+// by what their environment says, which they inherit.
 #pragma once
 
 #include <sys/types.h>
@@ -58,9 +58,11 @@ class ChildProcess {
 /// From now on this process adopts what processes below it leave behind. False where the kernel
 /// does not do that.
 bool adopt_orphans();
-/// Kills and waits for all children of this process but `known`, and what then becomes its child,
-/// for a while. Whether none is left; one that does not end at once, because it hangs in the
-/// kernel, is.
-bool end_orphans(const std::set<pid_t>& known);
+/// Takes note of the ends of children other than `known`, which nobody else waits for.
+void bury_orphans(const std::set<pid_t>& known);
+/// Kills all children of this process that were started with one of these in their environment
+/// ("NAME=value"), and what then becomes its child, for a moment. Whether none is left; one that
+/// does not end at once, because it hangs in the kernel, is.
+bool end_orphans(const std::set<std::string>& marks);
 
 }  // namespace weir::cluster

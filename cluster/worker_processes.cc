@@ -15,6 +15,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// In the environment of a process and of what it starts; no other process has this value.
+constexpr const char* kMark = "WEIR_PROCESS";
 constexpr std::size_t kMostEnded = 256;  // of which leaders to come hear
 constexpr std::uint64_t kLogInFailure = 2048;
 /// A process that has hung up ends, and one that has ended has hung up; if not soon, it is helped.
@@ -53,19 +55,26 @@ Processes::~Processes() { kill_all(); }
 void Processes::kill_all() {
   for (auto& [id, process] : running_) {
     if (process.child) process.child->kill();
+    if (!process.mark.empty()) orphans_of_.insert(kMark + ("=" + process.mark));
   }
   running_.clear();
   end_left_behind();
 }
 
 void Processes::end_left_behind() {
-  orphans_due_ = SteadyTime::max();
+  if (!settings_.adopts || orphans_of_.empty()) return;
+  if (end_orphans(orphans_of_)) orphans_of_.clear();
+  orphans_due_ = now() + kOrphansAgain;
+}
+
+/// Those that end by themselves while the process that started them goes on.
+void Processes::bury() const {
   if (!settings_.adopts) return;
   std::set<pid_t> known;
   for (const auto& [id, process] : running_) {
     if (process.child) known.insert(process.child->pid());
   }
-  if (!end_orphans(known)) orphans_due_ = now() + kOrphansAgain;
+  bury_orphans(known);
 }
 
 void Processes::post(std::function<void()> task) {
@@ -138,6 +147,7 @@ Status Processes::launch(Process& process, const std::string& library) {
   const ProcessId& id = process.report.id;
   process.library = library;
   process.token = one_time_token();
+  process.mark = to_string(id) + "/" + std::to_string(entropy_seed());
   std::set<std::string> running;
   for (const auto& [other, unused] : running_) running.insert(other.job);
   WEIR_ASSIGN(const int log, logs_.open(id, running));
@@ -153,6 +163,7 @@ Status Processes::launch(Process& process, const std::string& library) {
   auto child = ChildProcess::start({settings_.program,
                                     std::move(words),
                                     {{"WEIR_PROCESS_TOKEN", process.token},
+                                     {kMark, process.mark},
                                      {"WEIR_PROCESS_LOG", logs_.path_of(id)},
                                      {"WEIR_TOKEN", ""}},
                                     log});
@@ -206,6 +217,8 @@ void Processes::supervise() {
   for (auto place = running_.begin(); place != running_.end();) {
     if (is_over(place->second, awake)) {
       conclude(place->second);
+      const std::string& mark = place->second.mark;
+      if (!mark.empty()) orphans_of_.insert(kMark + ("=" + mark));
       place = running_.erase(place);
       orphans_due_ = SteadyTime::min();
     } else {
@@ -213,6 +226,7 @@ void Processes::supervise() {
     }
   }
   if (orphans_due_ <= now()) end_left_behind();
+  bury();
 }
 
 bool Processes::is_over(Process& process, std::chrono::nanoseconds awake) {

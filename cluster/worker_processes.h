@@ -23,6 +23,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,7 @@ class Processes {
     ProcessReport report;  // the newest
     std::string library;   // the copy
     std::string token;     // for its greeting; empty once used
+    std::string mark;      // of what it starts
     std::unique_ptr<ChildProcess> child;
     std::unique_ptr<net::Link> link;
     std::optional<Peers> peers;
@@ -105,6 +107,7 @@ class Processes {
   Error failure_of(const Process& process) const;
   void remember(const ProcessId& id);
   void end_left_behind();
+  void bury() const;
   Process* find(const ProcessId& id);
 
   // What is said through the door: worker_door.cc.
@@ -127,7 +130,8 @@ class Processes {
   std::uint64_t last_question_ = 0;
   std::map<std::uint64_t, Question> questions_;
   SteadyTime last_step_;
-  SteadyTime orphans_due_ = SteadyTime::max();  // when to look for what processes left behind
+  std::set<std::string> orphans_of_;            // marks of processes that have ended
+  SteadyTime orphans_due_ = SteadyTime::max();  // when to look for what they left behind
 
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;

@@ -53,6 +53,7 @@ TEST_F(LockTest, IsSharedByThoseThatClaimsKeepApart) {
   const auto refused = StateLock::acquire_shared(root_);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::already_exists);
+  EXPECT_TRUE(refused.error().retryable) << "who has it may only be looking";
 }
 
 TEST_F(LockTest, KeepsOneForItselfOutWhileShared) {

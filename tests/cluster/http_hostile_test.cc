@@ -131,14 +131,15 @@ TEST_F(Smuggling, RequestsAreForOneHost) {
   options_.token = "secret";
   serve();
   for (const char* fields :
-       {"", "Host:\r\n", "Host: a\r\nHost: a\r\n", "Host: a\r\nhost: b\r\n", "Host: a b\r\n",
-        "Host: a/b\r\n", "Host: user@a\r\n", "Host: a:x\r\n", "Host: a:123456\r\n",
+       {"", "Host:\r\nHost:\r\n", "Host: a\r\nHost: a\r\n", "Host: a\r\nhost: b\r\n",
+        "Host: a b\r\n", "Host: a/b\r\n", "Host: user@a\r\n", "Host: a:x\r\n", "Host: a:123456\r\n",
         "Host: a, b\r\n", "Host: [::1\r\n", "Host: [localhost]\r\n", "Host: [::1]x\r\n",
         "Host: [::1%25lo]\r\n", "Host: a%2\r\n", "Host: \xc3\xa4\r\n", "Host: :7070\r\n",
         "Host: a\\b\r\n"}) {
     expect("400", fields);
   }
-  for (const char* host : {"c1.example:7070", "[fe80::1]:7070", "10.0.0.1", "a%2Db_c~", "c1:"}) {
+  for (const char* host :
+       {"c1.example:7070", "[fe80::1]:7070", "10.0.0.1", "a%2Db_c~", "c1:", ""}) {
     Caller caller(server_->port());
     caller.send("GET /x HTTP/1.1\r\nAuthorization: Bearer secret\r\nHost: " + std::string(host) +
                 "\r\n\r\n");
@@ -291,13 +292,12 @@ TEST_F(HttpServerTest, AllBodiesTogetherHaveALimit) {
 }
 
 TEST_F(HttpServerTest, WaitsLongerForTheNextRequestThanForItsHead) {
-  options_.head_time = std::chrono::milliseconds(100);
+  options_.head_time = std::chrono::milliseconds(1000);
   const auto port = serve();
-  Caller caller(port), slow(port);
-  for (Caller* each : {&caller, &slow}) {
-    each->send(get("/x"));
-    EXPECT_TRUE(has(each->answer(), "GET [x]"));
-  }
+  Caller caller(port);
+  caller.send(get("/x"));
+  EXPECT_TRUE(has(caller.answer(), "GET [x]"));
+  Caller slow(port);
   slow.send("G");
   EXPECT_TRUE(slow.closed());
   caller.send(get("/later"));

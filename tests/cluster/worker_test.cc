@@ -229,6 +229,11 @@ TEST_F(WorkerTest, WhatAProcessLeavesBehindEndsWithIt) {
   EXPECT_FALSE(is_dead(other));
   coordinator_->send(Kill{"j-2", 1});
   EXPECT_TRUE(eventually([&] { return is_dead(other); }));
+  // One that ends by itself leaves nothing, though what has started it goes on.
+  start_process("daemon " + std::string(folder_ / "short") + "\nrunning\nserve", {"j-3", 1, 0});
+  const std::string brief = daemon("short");
+  ::kill(static_cast<pid_t>(std::stol(brief)), SIGKILL);
+  EXPECT_TRUE(eventually([&] { return !fs::exists("/proc/" + brief); }));
   ::kill(worker, SIGKILL);
   ::waitpid(worker, nullptr, 0);
 }

@@ -355,7 +355,9 @@ class Requests(ClusterTest):
         victim = job["processes"][1]["worker"]
         os.kill(self.job_process(local, "/1/1"), signal.SIGKILL)
         self.wait_for_state("orders", "failed")
-        self.assertIn(f"attempt 1, process 1, on {victim}", self.weir("logs", "orders")[1])
+        # The other process, which missed it, may be the first to be heard.
+        self.wait_for("the log of the process that failed", lambda: (
+            f"attempt 1, process 1, on {victim}" in self.weir("logs", "orders")[1]))
 
     def test_processes_without_anything_to_do_sleep(self):
         """The thread that runs tasks and drives the network gives its core up."""
