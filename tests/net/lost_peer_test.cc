@@ -53,9 +53,9 @@ class LostPeer : public ::testing::Test {
 
   const Hello hello_;
   LinkOptions options_{.silence = 2s};
+  std::promise<Error> lost_;  // set by the network's thread, until the links are gone
   std::unique_ptr<Network> here_, door_;
   std::unique_ptr<Link> here_link_, there_link_;
-  std::promise<Error> lost_;
 };
 
 TEST_F(LostPeer, IsACodeOfItsOwn) {
