@@ -44,22 +44,30 @@ def fail_over(cluster, job, times):
 def rescale(cluster, job, parallelism, times):
     """Rescales the job and takes the time between the last record that it is seen to read before
     and the first behind it. The newest checkpoint before that is what this stop is to be beside."""
-    record = cluster.job(job)
+    record = {}
+
+    def has_checkpoint():
+        record.update(cluster.job(job))
+        status = record["status"]
+        return record["state"] == "running" and status and status["checkpoints"]["completed"] > 0
+
+    cluster.wait_for(has_checkpoint, "a checkpoint")
     times.add("rescaled", "", "a checkpoint", record["status"]["checkpoints"]["duration_ms"] / 1e3)
     before, read = record["attempt"], records_of(record)
     cluster.call("/jobs/%s/rescale" % job, "POST", {"parallelism": parallelism})
     asked = last = time.monotonic()
-    end = asked + 60
-    while time.monotonic() < end:
+    first = None  # what the new attempt began with
+    while time.monotonic() < asked + 60:
         record, now = cluster.job(job), time.monotonic()
-        another = record["attempt"] > before and record["state"] == "running"
-        if records_of(record) != read:
-            read = records_of(record)
-            if another and read:
+        if record["status"] and record["attempt"] == before:
+            if records_of(record) != read:
+                read, last = records_of(record), now
+        elif record["status"] and record["state"] == "running":
+            first = records_of(record) if first is None else first
+            if records_of(record) != first:
                 times.add("rescaled", "", "stop", now - last)
                 times.add("rescaled", "", "in all", now - asked)
                 return
-            last = now
         time.sleep(0.005)
     raise weirtest.Failure("the rescaled job has read nothing within a minute")
 
