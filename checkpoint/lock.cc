@@ -63,6 +63,7 @@ struct Locked {
   Fd file, folder;
   bool is_folder = true;
   int failed = 0;  // errno of the lock
+  int take() { return (is_folder ? folder : file).release(); }
 };
 
 /// Tries to lock `root`, whose file is `path`.
@@ -101,15 +102,13 @@ Result<std::unique_ptr<StateLock>> StateLock::acquire(const std::string& root) {
   WEIR_ASSIGN(Locked locked, lock_folder(root, path, LOCK_EX));
   if (locked.failed != 0) return lock_error(path, locked.failed);
   if (!write_pid(locked.file.get())) return lock_error(path, errno);
-  return std::unique_ptr<StateLock>(
-      new StateLock((locked.is_folder ? locked.folder : locked.file).release()));
+  return std::unique_ptr<StateLock>(new StateLock(locked.take()));
 }
 
 Result<std::unique_ptr<StateLock>> StateLock::acquire_shared(const std::string& root) {
   WEIR_ASSIGN(Locked locked, lock_folder(root, root + "/lock", LOCK_SH));
   if (locked.failed != 0) return std::unique_ptr<StateLock>();
-  return std::unique_ptr<StateLock>(
-      new StateLock((locked.is_folder ? locked.folder : locked.file).release()));
+  return std::unique_ptr<StateLock>(new StateLock(locked.take()));
 }
 
 // The file stays: where it is what is locked, removing it would let two processes hold locks on two

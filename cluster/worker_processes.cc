@@ -30,6 +30,8 @@ bool is_hash(const std::string& text) {
   return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
+std::string entry_of(const std::string& mark) { return kMark + ("=" + mark); }
+
 std::string one_time_token() {
   std::string token;
   for (int i = 0; i < 2; ++i) token += std::to_string(entropy_seed()) + ".";
@@ -55,7 +57,7 @@ Processes::~Processes() { kill_all(); }
 void Processes::kill_all() {
   for (auto& [id, process] : running_) {
     if (process.child) process.child->kill();
-    if (!process.mark.empty()) orphans_of_.insert(kMark + ("=" + process.mark));
+    if (process.child) orphans_of_.insert(entry_of(process.mark));
   }
   running_.clear();
   end_left_behind();
@@ -217,8 +219,7 @@ void Processes::supervise() {
   for (auto place = running_.begin(); place != running_.end();) {
     if (is_over(place->second, awake)) {
       conclude(place->second);
-      const std::string& mark = place->second.mark;
-      if (!mark.empty()) orphans_of_.insert(kMark + ("=" + mark));
+      if (place->second.child) orphans_of_.insert(entry_of(place->second.mark));
       place = running_.erase(place);
       orphans_due_ = SteadyTime::min();
     } else {

@@ -113,6 +113,7 @@ class LocalJobRunner final : public JobRunner {
  private:
   Status begin_attempt();
   bool end_attempt(std::chrono::nanoseconds limit);
+  void end_last_attempt();
   Error hung(const std::string& what);
   Result<RunResult> stay_finished();
   void pause(std::chrono::milliseconds time);
@@ -339,6 +340,13 @@ bool LocalJobRunner::end_attempt(std::chrono::nanoseconds limit) {
   return true;
 }
 
+/// Only who has cancelled the job does not wait for what hangs.
+void LocalJobRunner::end_last_attempt() {
+  if (!end_attempt(cancelled_ ? std::chrono::nanoseconds(kPatience) : kForEver)) {
+    log_warn("job " + job_.name(), hung("The job was cancelled.").message);
+  }
+}
+
 /// Why the job cannot go on in this process.
 Error LocalJobRunner::hung(const std::string& what) {
   return {ErrorCode::io,
@@ -425,9 +433,7 @@ Result<RunResult> LocalJobRunner::stay_finished() {
     }
     if (!quiet) std::this_thread::sleep_for(std::chrono::microseconds(500));
   }
-  if (!end_attempt(cancelled_ ? std::chrono::nanoseconds(kPatience) : kForEver)) {
-    log_warn("job " + job_.name(), hung("The job was cancelled.").message);
-  }
+  end_last_attempt();
   if (cancelled_) result.outcome = RunResult::Outcome::cancelled;
   return result;
 }
@@ -466,9 +472,7 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
       if (state != Coordinator::State::failed) {
         result.status = status();
         result.last_checkpoint = reached;
-        if (!end_attempt(cancelled_ ? std::chrono::nanoseconds(kPatience) : kForEver)) {
-          log_warn("job " + job_.name(), hung("The job was cancelled.").message);
-        }
+        end_last_attempt();
         if (!cancelled_) release();
         result.outcome = cancelled_     ? RunResult::Outcome::cancelled
                          : was_finished ? RunResult::Outcome::already_finished
