@@ -7,22 +7,18 @@
 #include <mutex>
 #include <thread>
 
-#include "weir/base/hash.h"
 #include "weir/base/log.h"
 #include "weir/base/s3/s3.h"
-#include "weir/checkpoint/attempt.h"
-#include "weir/checkpoint/store.h"
 #include "weir/runtime/deployment.h"
 #include "weir/runtime/job_status.h"
 #include "weir/runtime/may_heal.h"
 #include "weir/runtime/placement.h"
 #include "weir/runtime/run.h"
+#include "weir/runtime/run_folder.h"
 #include "weir/runtime/worker.h"
 
 namespace weir {
 namespace {
-
-std::string random_name() { return Hash128{entropy_seed(), entropy_seed()}.hex().substr(0, 12); }
 
 /// They wait for other systems, so there may be more of them than cores.
 constexpr unsigned kRemoteThreads = 8;
@@ -34,21 +30,6 @@ constexpr Duration kLongest{std::chrono::hours(24 * 365 * 50)};
 /// nobody wants to go on.
 constexpr std::chrono::seconds kPatience{3};
 constexpr auto kForEver = std::chrono::nanoseconds::max();
-
-/// A folder that disappears with this object; for runs without a state folder.
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(Storage& storage) : storage_(storage) {
-    const char* base = std::getenv("TMPDIR");
-    path_ = std::string(base && *base ? base : "/tmp") + "/weir-" + random_name();
-  }
-  ~TemporaryFolder() { static_cast<void>(storage_.remove_all(path_)); }
-  const std::string& path() const { return path_; }
-
- private:
-  Storage& storage_;
-  std::string path_;
-};
 
 class LocalJobRunner final : public JobRunner {
  public:
@@ -68,10 +49,13 @@ class LocalJobRunner final : public JobRunner {
     io_.reset();
   }
 
-  Status open();
+  Status open() {
+    plan_ = make_plan(job_.graph(), options_.parallelism);
+    return folder_.open(job_);
+  }
   /// It had finished, under other settings than those of now.
   bool finished_otherwise() const {
-    return already_finished_ && restore_->manifest.config != options_.config;
+    return folder_.already_finished() && restore()->manifest.config != options_.config;
   }
   /// Commits, in `run`, by `job`, which was built with the settings it had finished with.
   Status commit_by(Job job);
@@ -79,7 +63,7 @@ class LocalJobRunner final : public JobRunner {
   const RunOptions& options() const override { return options_; }
   const Plan& plan() const override { return plan_; }
   const Manifest* restored_from() const override {
-    return restore_ ? &restore_->manifest : nullptr;
+    return restore() ? &restore()->manifest : nullptr;
   }
 
   Result<RunResult> run(std::function<void()> on_begin) override;
@@ -123,10 +107,7 @@ class LocalJobRunner final : public JobRunner {
   void note_failure(const Error& why);
   void wait_for_commits();
   bool wait_quiescent(std::chrono::nanoseconds limit);
-  Status find_restore_point(const std::string& from);
-  Status check_completed() const;
-  Status claim();
-  void release();
+  const std::optional<RestorePoint>& restore() const { return folder_.restore(); }
   template <class Request>
   bool ask(Request&& request) {
     const std::lock_guard lock(mutex_);
@@ -146,13 +127,8 @@ class LocalJobRunner final : public JobRunner {
   std::unique_ptr<IoPool> io_;
   std::unique_ptr<IoPool> remote_;
   Environment env_;
-  std::unique_ptr<TemporaryFolder> temporary_;
-  std::unique_ptr<StateLock> lock_;
-  std::unique_ptr<CheckpointStore> store_;
-  std::optional<RestorePoint> restore_;
-  std::string from_;  // whence restore_ is
+  RunFolder folder_{env_, options_, part_};
   Plan plan_;
-  JobIdentity identity_;
   // Of sinks; kept between attempts, so that nobody comes in between.
   HeldLocks locks_ = part_ != nullptr ? HeldLocks::none() : HeldLocks();
 
@@ -164,110 +140,11 @@ class LocalJobRunner final : public JobRunner {
   std::atomic<bool> cancelled_{false};
   std::condition_variable cancel_;  // ends a pause
   std::atomic<unsigned> restarts_{0};
-  bool already_finished_ = false;
   bool hangs_ = false;
 };
 
-Status LocalJobRunner::open() {
-  std::string root = options_.state_dir;
-  if (root.empty()) {
-    temporary_ = std::make_unique<TemporaryFolder>(*storage_);
-    root = temporary_->path();
-  }
-  WEIR_ASSIGN(store_, CheckpointStore::open(*storage_, root));
-  if (part_ == nullptr && !storage_->holds_objects(root)) {
-    WEIR_ASSIGN(lock_, StateLock::acquire(root));
-  }
-  identity_.job = job_.name();
-  identity_.run_id = random_name();
-  identity_.max_parallelism = job_.max_parallelism();
-  identity_.config = options_.config;
-  plan_ = make_plan(job_.graph(), options_.parallelism);
-  WEIR_TRY(find_restore_point(options_.from));
-  WEIR_TRY(check_completed());
-  already_finished_ = restore_ && restore_->manifest.finished && !options_.replay_only &&
-                      restore_->manifest.id == identity_.newest_id &&
-                      restore_->runs_folder == store_->runs_folder();
-  return {};
-}
-
-Status LocalJobRunner::find_restore_point(const std::string& from) {
-  from_ = from;
-  const auto checkpoints = store_->list();
-  identity_.newest_id = checkpoints.empty() ? 0 : checkpoints.back().id;
-  if (from == "none" && !checkpoints.empty()) {
-    return Error{ErrorCode::already_exists,
-                 "The state folder " + store_->root() +
-                     " holds checkpoints of a job (the newest is " +
-                     std::to_string(identity_.newest_id) +
-                     "), and --from none would begin it anew. Give another folder with --state, or "
-                     "remove this one."};
-  }
-  WEIR_ASSIGN(restore_, resolve_restore(*store_, from));
-  if (!restore_) return {};
-  identity_.run_id = restore_->manifest.run_id;
-  return check_restore(job_, restore_->manifest, options_.allow_dropped_state);
-}
-
-/// A job must not begin anew because its storage is not there.
-Status LocalJobRunner::check_completed() const {
-  if (part_ == nullptr || part_->completed <= identity_.newest_id) return {};
-  const std::string held = identity_.newest_id == 0
-                               ? "no checkpoint"
-                               : "none after checkpoint " + std::to_string(identity_.newest_id);
-  return Error{ErrorCode::io,
-               "The job has completed checkpoint " + std::to_string(part_->completed) +
-                   ", but its state folder " + store_->root() + " holds " + held +
-                   ". Is the storage mounted on this host? To go on from what is there, cancel the "
-                   "job and submit it anew with --state and that folder.",
-               true};
-}
-
-/// Begins an attempt in the state folder. One that only commits makes no checkpoint, and claims
-/// nothing.
-Status LocalJobRunner::claim() {
-  identity_.attempt = part_ != nullptr ? part_->attempt : identity_.attempt + 1;
-  if (already_finished_) {
-    identity_.attempt_name = attempt_name(restore_->manifest.id, random_name());
-    return {};
-  }
-  const CheckpointId known = restore_ ? restore_->manifest.id : 0;
-  ClaimRequest request{random_name(), identity_.run_id, 0, env_.clock->wall_now()};
-  if (!options_.take_over.empty()) request.over.insert(options_.take_over);
-  std::unique_ptr<StateLock> beside;  // no run outside of the cluster comes in between
-  if (part_ != nullptr) {
-    request.owner = part_->job;
-    request.over.insert(part_->over.begin(), part_->over.end());
-    if (!storage_->holds_objects(store_->root())) {
-      WEIR_ASSIGN(beside, StateLock::acquire_shared(store_->root()));
-    }
-  }
-  WEIR_ASSIGN(const Claim claim, claim_restore(*store_, from_, std::move(request), restore_));
-  if (part_ != nullptr && from_ != "latest" && claim.newest > part_->began) {
-    from_ = "latest";  // an earlier attempt has got so far meanwhile
-    auto resolved = resolve_restore(*store_, from_);
-    WEIR_TRY(store_->check_claim());
-    if (!resolved.ok()) return resolved.error();
-    restore_ = std::move(*resolved);
-  }
-  identity_.claimed_id = claim.id;
-  identity_.attempt_name = claim.attempt;
-  identity_.newest_id = claim.newest;
-  identity_.run_id = restore_ ? restore_->manifest.run_id : claim.run_id;
-  if (!restore_ || restore_->manifest.id == known) return {};
-  return check_restore(job_, restore_->manifest, options_.allow_dropped_state);
-}
-
-/// The job has ended by itself or by request. Where this cannot be said, whoever wants the folder
-/// has to say so.
-void LocalJobRunner::release() {
-  if (part_ == nullptr || part_->job.empty()) return;
-  const Status said = store_->release(env_.clock->wall_now());
-  if (!said.ok()) log_warn("job " + job_.name(), said.error().message);
-}
-
 Status LocalJobRunner::begin_attempt() {
-  WEIR_TRY(claim());
+  WEIR_TRY(folder_.begin_attempt(job_));
   DeploymentOptions options;
   options.coordinator.checkpoints.interval = std::min(options_.checkpoint_interval, kLongest);
   options.coordinator.checkpoints.timeout = std::min(options_.checkpoint_timeout, kLongest);
@@ -279,17 +156,18 @@ Status LocalJobRunner::begin_attempt() {
   options.coordinator.keep_checkpoints = options_.keep_checkpoints;
   options.coordinator.max_dead_letters = options_.max_dead_letters;
   options.coordinator.max_dead_letter_share = options_.max_dead_letter_share;
-  options.coordinator.replay_only = options_.replay_only || already_finished_;
-  if (already_finished_) options.coordinator.checkpoints.interval = std::chrono::hours(24);
+  options.coordinator.replay_only = options_.replay_only || folder_.already_finished();
+  if (folder_.already_finished()) options.coordinator.checkpoints.interval = std::chrono::hours(24);
   options.job_version = options_.job_version;
   options.batch_timeout = options_.batch_timeout;
   options.memory_bytes = options_.memory_bytes;
-  options.temporary_state = temporary_ != nullptr;
+  options.temporary_state = folder_.temporary();
   options.locks = &locks_;
   // What a job that has finished left to commit is all done here.
-  if (part_ != nullptr && !already_finished_) options.placement = part_->placement;
-  WEIR_ASSIGN(auto deployment, Deployment::create(job_.graph(), plan_, identity_, options, env_,
-                                                  *store_, restore_ ? &*restore_ : nullptr));
+  if (part_ != nullptr && !folder_.already_finished()) options.placement = part_->placement;
+  WEIR_ASSIGN(auto deployment,
+              Deployment::create(job_.graph(), plan_, folder_.identity(), options, env_,
+                                 folder_.store(), restore() ? &*restore() : nullptr));
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   const unsigned threads =
       options_.threads ? options_.threads : std::min(cores, options_.parallelism);
@@ -388,7 +266,7 @@ void LocalJobRunner::note_failure(const Error& why) {
   constexpr std::size_t kKept = 10;
   AttemptFailure failure;
   failure.at = env_.clock->wall_now();
-  failure.attempt = identity_.attempt;
+  failure.attempt = folder_.identity().attempt;
   failure.why = why;
   if (deployment_ && deployment_->coordinator().failed_task()) {
     add_place(*deployment_->coordinator().failed_task(), *deployment_, failure);
@@ -405,7 +283,7 @@ void LocalJobRunner::pause(std::chrono::milliseconds time) {
 }
 
 Status LocalJobRunner::commit_by(Job job) {
-  WEIR_TRY(check_restore(job, restore_->manifest, options_.allow_dropped_state));
+  WEIR_TRY(check_restore(job, restore()->manifest, options_.allow_dropped_state));
   job_ = std::move(job);
   plan_ = make_plan(job_.graph(), options_.parallelism);
   return {};
@@ -417,8 +295,8 @@ Status LocalJobRunner::commit_by(Job job) {
 Result<RunResult> LocalJobRunner::stay_finished() {
   RunResult result;
   result.outcome = RunResult::Outcome::already_finished;
-  result.last_checkpoint = result.restored_from = restore_->manifest.id;
-  result.finished_config = restore_->manifest.config;
+  result.last_checkpoint = result.restored_from = restore()->manifest.id;
+  result.finished_config = restore()->manifest.config;
   result.status = status_when_restored();
   WEIR_TRY(begin_attempt());
   Coordinator& coordinator = deployment_->coordinator();
@@ -434,18 +312,22 @@ Result<RunResult> LocalJobRunner::stay_finished() {
     if (!quiet) std::this_thread::sleep_for(std::chrono::microseconds(500));
   }
   end_last_attempt();
-  if (cancelled_) result.outcome = RunResult::Outcome::cancelled;
+  if (cancelled_) {
+    result.outcome = RunResult::Outcome::cancelled;
+  } else {
+    folder_.release_as_finished();
+  }
   return result;
 }
 
 Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
-  if (already_finished_) return stay_finished();
+  if (folder_.already_finished()) return stay_finished();
   RunResult result;
-  result.restored_from = restore_ ? restore_->manifest.id : 0;
+  result.restored_from = restore() ? restore()->manifest.id : 0;
   // Of a savepoint; see stay_finished for a job that had finished in this very folder.
-  const bool was_finished = restore_ && restore_->manifest.finished && !options_.replay_only;
-  if (was_finished) result.finished_config = restore_->manifest.config;
-  const CheckpointId newest_at_start = identity_.newest_id;
+  const bool was_finished = restore() && restore()->manifest.finished && !options_.replay_only;
+  if (was_finished) result.finished_config = restore()->manifest.config;
+  const CheckpointId newest_at_start = folder_.identity().newest_id;
   CheckpointId last_progress = newest_at_start;
   unsigned failures = 0;
   for (;;) {
@@ -473,7 +355,7 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
         result.status = status();
         result.last_checkpoint = reached;
         end_last_attempt();
-        if (!cancelled_) release();
+        if (!cancelled_) folder_.release();
         result.outcome = cancelled_     ? RunResult::Outcome::cancelled
                          : was_finished ? RunResult::Outcome::already_finished
                          : state == Coordinator::State::finished ? RunResult::Outcome::finished
@@ -505,21 +387,22 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
       return result;
     }
     // Until this run has made a checkpoint it begins where it was told to.
-    const auto checkpoints = store_->list();
+    const auto checkpoints = folder_.store().list();
     const bool made_one = !checkpoints.empty() && checkpoints.back().id > newest_at_start;
     const std::string from = made_one ? "latest" : options_.from;
-    if (Status found = find_restore_point(from); !found.ok()) return found.error();
+    if (Status found = folder_.find_restore_point(job_, from); !found.ok()) return found.error();
   }
 }
 
 void LocalJobRunner::savepoint(const std::string& path, bool stop, Done done) {
-  if (Status ready = store_->prepare_savepoint(path); !ready.ok()) return done(ready.error());
+  if (Status ready = folder_.store().prepare_savepoint(path); !ready.ok())
+    return done(ready.error());
   const auto kind = stop ? CheckpointKind::savepoint_stop : CheckpointKind::savepoint;
   const bool asked = ask([&](Coordinator& c) {
     c.request_checkpoint(kind, [this, path, stop, done](Result<Manifest> manifest) {
       if (!manifest.ok()) return done(manifest);
       // Before anything else: afterwards its files may be collected.
-      if (Status status = store_->export_savepoint(*manifest, path); !status.ok()) {
+      if (Status status = folder_.store().export_savepoint(*manifest, path); !status.ok()) {
         Error error = status.error();
         if (stop) {
           error.message += " The job stops all the same; its last checkpoint is " +
@@ -543,7 +426,7 @@ JobStatus LocalJobRunner::status_when_restored() const {
     said.parallelism = plan_.parallelism_of[step.id];
     said.task = plan_.vertex_of[step.id];
     said.watermark_ms = INT64_MAX;
-    const StepManifest* base = restore_ ? restore_->manifest.find(step.name) : nullptr;
+    const StepManifest* base = restore() ? restore()->manifest.find(step.name) : nullptr;
     if (base != nullptr) said.counters = base->counters;
   }
   return status;

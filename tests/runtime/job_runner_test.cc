@@ -13,6 +13,7 @@
 #include "weir/base/failpoint.h"
 #include "weir/checkpoint/store.h"
 #include "weir/runtime/letter_store.h"
+#include "weir/runtime/placement.h"
 #include "weir/weir.h"
 
 namespace weir {
@@ -292,6 +293,37 @@ TEST_F(JobRunnerTest, AnAttemptThatCannotBeRestoredLeavesNothingBehind) {
   ASSERT_FALSE(ended.ok());
   EXPECT_THAT(ended.error().message, HasSubstr("the second cannot be opened"));
   std::this_thread::sleep_for(100ms);  // a commit of the first would come back by now
+}
+
+// The process of a job in a cluster dies after its last checkpoint, before others may have the
+// folder.
+TEST_F(JobRunnerTest, AJobThatHadFinishedGivesItsFolderBackWhenItIsStartedAgain) {
+  commits_end.clear();
+  second_opens.clear();
+  write("x\n");
+  AttemptPart part;
+  part.job = "j-one";
+  const auto run = [&] {
+    auto runner = JobRunner::create(two_sinks_job, options_, &part);
+    ASSERT_TRUE(runner.ok()) << runner.error().message;
+    const auto result = (*runner)->run();
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    part.attempt++;
+  };
+  run();
+  const auto storage = make_posix_storage();
+  const auto store = CheckpointStore::open(*storage, options_.state_dir);
+  const auto claims = [&](const std::string& job) {
+    return (*store)->claim({"tag", "run", 0, EventTime(), job});
+  };
+  ASSERT_TRUE(claims("j-one").ok());
+  const auto held = claims("j-two");
+  ASSERT_FALSE(held.ok());
+  EXPECT_THAT(held.error().message, HasSubstr("is held by job j-one"));
+  run();
+  EXPECT_TRUE(claims("j-two").ok());
+  run();  // what another job holds is left to it
+  EXPECT_FALSE(claims("j-one").ok());
 }
 
 TEST_F(JobRunnerTest, ACancelEndsThePauseBeforeARestart) {
