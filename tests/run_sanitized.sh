@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every unit-test binary of a sanitizer build: run_sanitized.sh SANITIZERS SOURCE_DIR.
+# Runs a unit-test binary of a sanitizer build, or all of them:
+#   run_sanitized.sh SANITIZERS SOURCE_DIR [NAME]
 # Exit status 77 when that build does not exist (see `./dev test`).
 set -euo pipefail
 sanitizers=$1
@@ -10,7 +11,7 @@ case $sanitizers in
   *) echo "run_sanitized: unknown sanitizers '$sanitizers'" >&2; exit 2 ;;
 esac
 shopt -s nullglob
-binaries=("$build"/tests/bin/weir_*_tests)
+binaries=("$build"/tests/bin/${3:-weir_*_tests}*)
 if [ ${#binaries[@]} -eq 0 ]; then
   echo "run_sanitized: no tests in $build; run ./dev test --sanitize=$sanitizers first" >&2
   exit 77
