@@ -1,6 +1,7 @@
 // Bodies of requests, read into memory or, of uploads, into files; see http_core.h.
 #include <unistd.h>
 
+#include <boost/asio/write.hpp>
 #include <boost/beast/http/file_body.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -30,7 +31,6 @@ void HttpServer::Core::Connection::read_body() {
   const bool upload = is_upload();
   const std::uint64_t limit = upload ? options().max_upload_bytes : options().max_body_bytes;
   const auto& head = head_->get();
-  const bool keep = head.keep_alive();
   if (!takes_body(head, options())) {
     return refuse(http_error(413, "invalid_argument", "This request must have no body"),
                   "a body where none is taken");
@@ -42,11 +42,20 @@ void HttpServer::Core::Connection::read_body() {
                   "a body of " + std::to_string(*length) + " bytes");
   }
   if (upload ? !begin_upload() : !take_memory(head_->content_length().value_or(limit))) return;
-  if (beast::iequals(head[http::field::expect], "100-continue")) {
-    static constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
-    error_code failed;  // so few bytes fit into the socket's buffer, or the caller is gone
-    stream_.write_some(asio::buffer(kGoOn), failed);
-  }
+  if (!beast::iequals(head[http::field::expect], "100-continue")) return read_taken_body();
+  static constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
+  stream_.tcp().expires_after(options().write_time);
+  asio::async_write(stream_, asio::buffer(kGoOn),
+                    [self = shared_from_this()](error_code failed, std::size_t) {
+                      if (failed) return self->close();
+                      self->read_taken_body();
+                    });
+}
+
+void HttpServer::Core::Connection::read_taken_body() {
+  const bool upload = is_upload();
+  const std::uint64_t limit = upload ? options().max_upload_bytes : options().max_body_bytes;
+  const bool keep = head_->get().keep_alive();
   if (upload) {
     auto parser = std::make_shared<http::request_parser<http::file_body>>(std::move(*head_));
     parser->body_limit(limit);

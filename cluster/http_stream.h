@@ -51,10 +51,6 @@ class HttpStream {
     if (tls_) return tls_->async_write_some(buffers, std::forward<Handler>(handler));
     return tcp_.async_write_some(buffers, std::forward<Handler>(handler));
   }
-  template <class Buffers>
-  std::size_t write_some(const Buffers& buffers, boost::system::error_code& failed) {
-    return tls_ ? tls_->write_some(buffers, failed) : tcp_.write_some(buffers, failed);
-  }
 
   /// OpenSSL's number of an error, or 0 when it is none of its own.
   static unsigned long tls_error(const boost::system::error_code& failed) {
