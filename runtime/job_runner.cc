@@ -1,286 +1,11 @@
 // Running a job with threads, restarting it after failures that may heal; see run.h.
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 
 #include "weir/base/log.h"
-#include "weir/base/s3/s3.h"
-#include "weir/runtime/deployment.h"
-#include "weir/runtime/job_status.h"
+#include "weir/runtime/local_job_runner.h"
 #include "weir/runtime/may_heal.h"
-#include "weir/runtime/placement.h"
-#include "weir/runtime/run.h"
-#include "weir/runtime/run_folder.h"
-#include "weir/runtime/worker.h"
 
 namespace weir {
-namespace {
-
-/// They wait for other systems, so there may be more of them than cores.
-constexpr unsigned kRemoteThreads = 8;
-/// After so many time-outs of checkpoints a write of one that is still under way ends an attempt.
-constexpr int kHungTimeouts = 3;
-/// The clock's nanoseconds do not reach as far as milliseconds.
-constexpr Duration kLongest{std::chrono::hours(24 * 365 * 50)};
-/// How long what is under way on I/O threads may take at the end of an attempt, at least and when
-/// nobody wants to go on.
-constexpr std::chrono::seconds kPatience{3};
-constexpr auto kForEver = std::chrono::nanoseconds::max();
-
-class LocalJobRunner final : public JobRunner {
- public:
-  LocalJobRunner(Job job, RunOptions options, const AttemptPart* part)
-      : job_(std::move(job)),
-        options_(std::move(options)),
-        part_(part),
-        clock_(make_system_clock()),
-        storage_(make_storage()),
-        io_(make_io_pool(std::max(2u, std::thread::hardware_concurrency()))),
-        remote_(make_io_pool(kRemoteThreads)) {
-    env_ = {clock_.get(), storage_.get(), io_.get(), entropy_seed(), remote_.get()};
-  }
-  ~LocalJobRunner() override {
-    static_cast<void>(end_attempt(kForEver));
-    remote_.reset();  // before what its work uses
-    io_.reset();
-  }
-
-  Status open() {
-    plan_ = make_plan(job_.graph(), options_.parallelism);
-    return folder_.open(job_);
-  }
-  /// It had finished, under other settings than those of now.
-  bool finished_otherwise() const {
-    return folder_.already_finished() && restore()->manifest.config != options_.config;
-  }
-  /// Commits, in `run`, by `job`, which was built with the settings it had finished with.
-  Status commit_by(Job job);
-  const Job& job() const override { return job_; }
-  const RunOptions& options() const override { return options_; }
-  const Plan& plan() const override { return plan_; }
-  const Manifest* restored_from() const override {
-    return restore() ? &restore()->manifest : nullptr;
-  }
-
-  Result<RunResult> run(std::function<void()> on_begin) override;
-  bool hangs() const override { return hangs_; }
-  void stop() override {
-    ask([](Coordinator& c) {
-      c.request_checkpoint(CheckpointKind::stop, [](Result<Manifest>) {});
-    });
-  }
-  void cancel() override {
-    const std::lock_guard lock(mutex_);
-    cancelled_ = true;
-    cancel_.notify_all();  // under the lock: whoever waited may go on to destroy this object
-  }
-  void savepoint(const std::string& path, bool stop, Done done) override;
-  void replay(std::vector<DeadLetter> letters, Done done) override {
-    if (!ask([&](Coordinator& c) { c.request_replay(std::move(letters), done); }))
-      not_running(done);
-  }
-  void drop(std::vector<DeadLetter> letters, Done done) override {
-    if (!ask([&](Coordinator& c) { c.request_drop(std::move(letters), done); })) not_running(done);
-  }
-  JobStatus status() const override;
-  std::vector<SubtaskStatus> subtasks() const override;
-  std::vector<CheckpointRecord> checkpoints() const override;
-  std::vector<AttemptFailure> failures() const override {
-    const std::lock_guard lock(mutex_);
-    return failures_;
-  }
-
- private:
-  Status begin_attempt();
-  bool end_attempt(std::chrono::nanoseconds limit);
-  void end_last_attempt();
-  Error hung(const std::string& what);
-  Result<RunResult> stay_finished();
-  void pause(std::chrono::milliseconds time);
-  JobStatus status_when_restored() const;
-  Coordinator::State drive();
-  void measure_rates();
-  void note_failure(const Error& why);
-  void wait_for_commits();
-  bool wait_quiescent(std::chrono::nanoseconds limit);
-  const std::optional<RestorePoint>& restore() const { return folder_.restore(); }
-  template <class Request>
-  bool ask(Request&& request) {
-    const std::lock_guard lock(mutex_);
-    if (!deployment_) return false;
-    request(deployment_->coordinator());
-    return true;
-  }
-  static void not_running(const Done& done) {
-    done(Error{ErrorCode::cancelled, "The job is not running", true});
-  }
-
-  Job job_;
-  RunOptions options_;
-  const AttemptPart* const part_;  // null outside of clusters
-  std::unique_ptr<Clock> clock_;
-  std::unique_ptr<Storage> storage_;
-  std::unique_ptr<IoPool> io_;
-  std::unique_ptr<IoPool> remote_;
-  Environment env_;
-  RunFolder folder_{env_, options_, part_};
-  Plan plan_;
-  // Of sinks; kept between attempts, so that nobody comes in between.
-  HeldLocks locks_ = part_ != nullptr ? HeldLocks::none() : HeldLocks();
-
-  mutable std::mutex mutex_;  // guards deployment_ and worker_ against requests from other threads
-  std::unique_ptr<Deployment> deployment_;
-  std::unique_ptr<Worker> worker_;
-  RateMeter rates_;                       // of the parts of deployment_; likewise
-  std::vector<AttemptFailure> failures_;  // likewise
-  std::atomic<bool> cancelled_{false};
-  std::condition_variable cancel_;  // ends a pause
-  std::atomic<unsigned> restarts_{0};
-  bool hangs_ = false;
-};
-
-Status LocalJobRunner::begin_attempt() {
-  WEIR_TRY(folder_.begin_attempt(job_));
-  DeploymentOptions options;
-  options.coordinator.checkpoints.interval = std::min(options_.checkpoint_interval, kLongest);
-  options.coordinator.checkpoints.timeout = std::min(options_.checkpoint_timeout, kLongest);
-  options.coordinator.checkpoints.tolerated_failures = options_.tolerated_checkpoint_failures;
-  options.coordinator.checkpoints.give_up_after = options.give_up_after = hung_after(options_);
-  if (part_ != nullptr) {
-    options.coordinator.folder_may_return = true;  // check_completed knows whether it has
-  }
-  options.coordinator.keep_checkpoints = options_.keep_checkpoints;
-  options.coordinator.max_dead_letters = options_.max_dead_letters;
-  options.coordinator.max_dead_letter_share = options_.max_dead_letter_share;
-  options.coordinator.replay_only = options_.replay_only || folder_.already_finished();
-  if (folder_.already_finished()) options.coordinator.checkpoints.interval = std::chrono::hours(24);
-  options.job_version = options_.job_version;
-  options.batch_timeout = options_.batch_timeout;
-  options.memory_bytes = options_.memory_bytes;
-  options.temporary_state = folder_.temporary();
-  options.locks = &locks_;
-  // What a job that has finished left to commit is all done here.
-  if (part_ != nullptr && !folder_.already_finished()) options.placement = part_->placement;
-  WEIR_ASSIGN(auto deployment,
-              Deployment::create(job_.graph(), plan_, folder_.identity(), options, env_,
-                                 folder_.store(), restore() ? &*restore() : nullptr));
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  const unsigned threads =
-      options_.threads ? options_.threads : std::min(cores, options_.parallelism);
-  auto worker = std::make_unique<Worker>(threads, part_ != nullptr ? part_->driven : nullptr);
-  for (const auto& task : deployment->tasks()) worker->add(task.get(), task->setup().subtask);
-  {
-    const std::lock_guard lock(mutex_);
-    deployment_ = std::move(deployment);
-    rates_.clear();
-    worker_ = std::move(worker);
-  }
-  return {};
-}
-
-/// Waits for what tasks have under way on I/O threads, stepping them for their mailboxes; no longer
-/// than `limit`, and whether it has come to its end.
-bool LocalJobRunner::wait_quiescent(std::chrono::nanoseconds limit) {
-  worker_->stop();
-  const SteadyTime begun = env_.clock->steady_now();
-  for (;;) {
-    bool quiet = true;
-    deployment_->coordinator().step();
-    for (const auto& task : deployment_->tasks()) {
-      if (!task->finish_async()) quiet = false;
-    }
-    if (quiet && deployment_->coordinator().quiescent()) {
-      env_.remote->wait_idle();
-      env_.io->wait_idle();
-      return true;
-    }
-    if (env_.clock->steady_now() - begun > limit) return false;
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
-  }
-}
-
-/// False when something under way has not come back within `limit`: then all stays as it is, since
-/// that may still touch any of it.
-bool LocalJobRunner::end_attempt(std::chrono::nanoseconds limit) {
-  if (!deployment_) return true;
-  if (part_ != nullptr && part_->placement != nullptr) part_->placement->detach();
-  if (!wait_quiescent(limit)) {
-    hangs_ = true;
-    return false;
-  }
-  const std::lock_guard lock(mutex_);
-  worker_.reset();
-  deployment_.reset();
-  return true;
-}
-
-/// Only who has cancelled the job does not wait for what hangs.
-void LocalJobRunner::end_last_attempt() {
-  if (!end_attempt(cancelled_ ? std::chrono::nanoseconds(kPatience) : kForEver)) {
-    log_warn("job " + job_.name(), hung("The job was cancelled.").message);
-  }
-}
-
-/// Why the job cannot go on in this process.
-Error LocalJobRunner::hung(const std::string& what) {
-  return {ErrorCode::io,
-          what +
-              " What it has begun on the storage does not come back, so it cannot go on in this "
-              "process. Start it again once the storage answers; it goes on from its newest "
-              "checkpoint.",
-          false};
-}
-
-/// Lets the workers run until every sink has committed what is due.
-void LocalJobRunner::wait_for_commits() {
-  Coordinator& coordinator = deployment_->coordinator();
-  while (!cancelled_ && coordinator.state() != Coordinator::State::failed) {
-    std::this_thread::sleep_for(std::chrono::microseconds(500));
-    coordinator.step();
-    if (deployment_->quiescent()) return;
-  }
-}
-
-Coordinator::State LocalJobRunner::drive() {
-  Coordinator& coordinator = deployment_->coordinator();
-  while (!cancelled_ && coordinator.state() == Coordinator::State::running) {
-    if (!coordinator.step()) coordinator.wait(std::chrono::milliseconds(20));
-    measure_rates();
-  }
-  return coordinator.state();
-}
-
-void LocalJobRunner::measure_rates() {
-  const SteadyTime now = env_.clock->steady_now();
-  if (!rates_.due(now)) return;  // only this thread adds to them
-  auto samples = samples_of(*deployment_, now);
-  const std::lock_guard lock(mutex_);
-  rates_.add(now, std::move(samples));
-}
-
-void LocalJobRunner::note_failure(const Error& why) {
-  constexpr std::size_t kKept = 10;
-  AttemptFailure failure;
-  failure.at = env_.clock->wall_now();
-  failure.attempt = folder_.identity().attempt;
-  failure.why = why;
-  if (deployment_ && deployment_->coordinator().failed_task()) {
-    add_place(*deployment_->coordinator().failed_task(), *deployment_, failure);
-  }
-  const std::lock_guard lock(mutex_);
-  failures_.insert(failures_.begin(), std::move(failure));
-  if (failures_.size() > kKept) failures_.pop_back();
-}
-
-/// Waits, but no longer than until the job is cancelled.
-void LocalJobRunner::pause(std::chrono::milliseconds time) {
-  std::unique_lock lock(mutex_);
-  cancel_.wait_for(lock, time, [this] { return cancelled_.load(); });
-}
 
 Status LocalJobRunner::commit_by(Job job) {
   WEIR_TRY(check_restore(job, restore()->manifest, options_.allow_dropped_state));
@@ -364,10 +89,7 @@ Result<RunResult> LocalJobRunner::run(std::function<void()> on_begin) {
       }
       result.status = status();
       result.last_checkpoint = reached;
-      if (!end_attempt(std::max<std::chrono::nanoseconds>(
-              kPatience, std::min(options_.checkpoint_timeout, kLongest)))) {
-        return hung(failure.message);
-      }
+      if (!end_failed_attempt()) return hung(failure.message);
       if (reached > last_progress) failures = 0;
       last_progress = reached;
     } else {
@@ -461,6 +183,8 @@ std::vector<SubtaskStatus> LocalJobRunner::subtasks() const {
   return subtasks_of(*deployment_, rates_, env_.clock->steady_now());
 }
 
+namespace {
+
 /// Gives `runner` the job as it was when it finished.
 Status commit_as_it_finished(JobFunction function, LocalJobRunner& runner) {
   RunOptions then = runner.options();
@@ -476,10 +200,6 @@ Status commit_as_it_finished(JobFunction function, LocalJobRunner& runner) {
 }
 
 }  // namespace
-
-std::chrono::nanoseconds hung_after(const RunOptions& options) {
-  return kHungTimeouts * std::chrono::nanoseconds(std::min(options.checkpoint_timeout, kLongest));
-}
 
 Result<std::unique_ptr<JobRunner>> JobRunner::create(JobFunction function, RunOptions options,
                                                      const AttemptPart* part) {
