@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstring>
 
+#include "weir/connectors/file/json_shape.h"
 #include "weir/connectors/file/json_tokens.h"
 
 namespace weir::file::detail {
@@ -23,10 +24,13 @@ class Tokens {
     const auto error = stage_->stage1(bytes, text.size(), simdjson::stage1_mode::regular);
     if (error != simdjson::EMPTY) return error;
     stage_->structural_indexes[0] = static_cast<std::uint32_t>(text.size());
+    stage_->n_structural_indexes = 0;
     return simdjson::SUCCESS;
   }
   /// Ends with the size of the text.
   const std::uint32_t* begin() const { return stage_->structural_indexes.get(); }
+  /// Where that size is.
+  const std::uint32_t* last() const { return begin() + stage_->n_structural_indexes; }
 
  private:
   void reserve(std::size_t bytes) {
@@ -94,6 +98,23 @@ class Walk {
     if (!at_end()) return fail("goes on after its object");
     return complete();
   }
+  /// The same for a line of a known shape.
+  bool run(const JsonShape& shape) {
+    const std::uint32_t* const first = token_;
+    for (const JsonShape::Wanted& wanted : shape.wanted()) {
+      token_ = first + wanted.first;
+      const FieldValue value =
+          wanted.last == wanted.first ? whole_scalar() : compound(*token_, first[wanted.last]);
+      if (!set(wanted.field, value)) return false;
+    }
+    token_ = first + shape.tokens();
+    return complete();
+  }
+  /// Notes where the wanted values are, so that the shape of the line can be learned.
+  void note(std::vector<JsonShape::Wanted>& wanted) {
+    first_ = token_;
+    noted_ = &wanted;
+  }
   const std::uint32_t* token() const { return token_; }
   /// Why `run` was false; says nothing else.
   std::string error() const {
@@ -149,22 +170,8 @@ class Walk {
       return take_string(value.text);
     }
     value.text = take_token();
-    value.kind = kind_of(value.text);
+    value.kind = kind_of_token(value.text);
     return value.kind != ValueKind::text || fail("has a word that is not JSON");
-  }
-
-  /// `text` when it is no JSON.
-  static ValueKind kind_of(std::string_view token) {
-    switch (token.front()) {
-      case 't':
-        return token == "true" ? ValueKind::boolean : ValueKind::text;
-      case 'f':
-        return token == "false" ? ValueKind::boolean : ValueKind::text;
-      case 'n':
-        return token == "null" ? ValueKind::null : ValueKind::text;
-      default:
-        return is_json_number(token) ? ValueKind::number : ValueKind::text;
-    }
   }
 
   bool skip_value(unsigned depth) {
@@ -308,14 +315,28 @@ class Walk {
       return object(plan_.nodes[static_cast<std::size_t>(key.node)], depth);
     }
     FieldValue value;
+    const std::uint32_t* const first = token_;
     if (here() == '{' || here() == '[') {
-      const std::uint32_t begin = *token_;
       if (!skip_value(depth)) return false;
-      value = {ValueKind::compound, {text_ + begin, token_[-1] + 1 - begin}};
+      value = compound(*first, token_[-1]);
     } else if (!take_scalar(value)) {
       return false;
     }
+    if (noted_ != nullptr) {
+      noted_->push_back({key.field, static_cast<std::uint32_t>(first - first_),
+                         static_cast<std::uint32_t>(token_ - 1 - first_)});
+    }
     return set(key.field, value);
+  }
+  /// The scalar here, which is known to be one and to have no escapes.
+  FieldValue whole_scalar() {
+    const std::uint32_t begin = token_[0], next = token_[1];
+    if (text_[begin] == '"') return {ValueKind::string, {text_ + begin + 1, next - begin - 2}};
+    const std::string_view token = take_token();
+    return {kind_of_token(token), token};
+  }
+  FieldValue compound(std::uint32_t begin, std::uint32_t last) const {
+    return {ValueKind::compound, {text_ + begin, last + 1 - begin}};
   }
 
   bool set(int index, const FieldValue& value) {
@@ -369,6 +390,8 @@ class Walk {
   int field_ = -1;
   bool told_ = false;  // `bad_` belongs to the error
   FieldValue bad_;
+  const std::uint32_t* first_ = nullptr;
+  std::vector<JsonShape::Wanted>* noted_ = nullptr;
 };
 
 }  // namespace
@@ -377,16 +400,42 @@ struct JsonDecoder::Scanner {
   Tokens tokens;
   std::string_view block;
   simdjson::error_code block_error = simdjson::EMPTY;
-  bool escapes = true;
+  bool escapes = true;  // in the block
   const std::uint32_t* token = nullptr;
   std::string scratch;
+  JsonShapes shapes;
 
   simdjson::error_code scan(std::string_view text) {
     block = text;
     block_error = tokens.find(text);
     token = tokens.begin();
-    escapes = text.find('\\') != std::string_view::npos;
+    escapes = has_escapes(text);
     return block_error;
+  }
+  static bool has_escapes(std::string_view text) {
+    return text.find('\\') != std::string_view::npos;
+  }
+  /// Reads the line from `token` on to `end` into `row`.
+  bool decode(const JsonPlan& plan, std::string_view line, void* row, std::string& error) {
+    const auto begin = static_cast<std::size_t>(line.data() - block.data());
+    const std::size_t end = begin + line.size();
+    while (*token < begin) ++token;
+    const bool escaped = escapes && has_escapes(line);
+    Walk walk(plan, block.data(), token, end, escaped, scratch, row);
+    const bool good =
+        escaped ? walk.run() : decode_plain({block.data(), begin, end, token, tokens.last()}, walk);
+    if (!good) error = walk.error();
+    token = walk.token();
+    return good;
+  }
+  /// `line` has no escapes.
+  bool decode_plain(const JsonLine& line, Walk& walk) {
+    if (const JsonShape* shape = shapes.find(line)) return walk.run(*shape);
+    const bool learn = shapes.wants_more();
+    if (learn) walk.note(shapes.wanted);
+    if (!walk.run()) return false;
+    if (learn) shapes.learn(line, static_cast<std::size_t>(walk.token() - line.tokens));
+    return true;
   }
 };
 
@@ -398,25 +447,16 @@ void JsonDecoder::begin_block(std::string_view block) { (void)scanner_->scan(blo
 
 bool JsonDecoder::decode(std::string_view line, void* row, std::string& error) {
   Scanner& scanner = *scanner_;
-  std::string_view text = scanner.block;
   if (scanner.block_error != simdjson::SUCCESS) {
     // One bad line spoils the structure of its whole block, so these lines are taken one by one.
     const auto code = scanner.scan(line);
     scanner.block_error = simdjson::EMPTY;
-    text = line;
     if (code != simdjson::SUCCESS) {
       error = std::string("the line ") + explain(code);
       return false;
     }
   }
-  const auto begin = static_cast<std::size_t>(line.data() - text.data());
-  while (*scanner.token < begin) ++scanner.token;
-  Walk walk(*plan_, text.data(), scanner.token, begin + line.size(), scanner.escapes,
-            scanner.scratch, row);
-  const bool good = walk.run();
-  if (!good) error = walk.error();
-  scanner.token = walk.token();
-  return good;
+  return scanner.decode(*plan_, line, row, error);
 }
 
 }  // namespace weir::file::detail

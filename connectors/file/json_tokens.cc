@@ -86,6 +86,19 @@ bool is_json_number(std::string_view text) {
   return p == end;
 }
 
+ValueKind kind_of_token(std::string_view token) {
+  switch (token.front()) {
+    case 't':
+      return token == "true" ? ValueKind::boolean : ValueKind::text;
+    case 'f':
+      return token == "false" ? ValueKind::boolean : ValueKind::text;
+    case 'n':
+      return token == "null" ? ValueKind::null : ValueKind::text;
+    default:
+      return is_json_number(token) ? ValueKind::number : ValueKind::text;
+  }
+}
+
 bool unescape_json(std::string_view text, std::string& out) {
   constexpr std::string_view kEscapes = "\"\\/bfnrt", kMeanings = "\"\\/\b\f\n\r\t";
   while (!text.empty()) {
