@@ -88,6 +88,12 @@ void TimerList::erase(KeptTimer* first, KeptTimer* last) {
   for (const KeptTimer* timer = first; timer != last; ++timer) delete timer->name();
   std::copy(last, timers_ + size_, first);
   size_ -= static_cast<std::uint32_t>(last - first);
+  if (timers_ != inside_ && size_ < kInside) [[unlikely]] {  // nearer, and almost always enough
+    std::copy_n(timers_, size_, inside_);
+    delete[] timers_;
+    timers_ = inside_;
+    capacity_ = kInside;
+  }
 }
 
 void encode_extras(ByteWriter& writer, const KeyExtras* extras) {
