@@ -15,6 +15,15 @@ constexpr std::size_t kKeptOfGiant = 64 * 1024;
 /// Records looked at in one call of read, so that a file of dead letters does not hold up its task.
 constexpr int kRecordsPerRead = 1024;
 
+/// Brings what lies a block behind the line at `window` towards the cache: a block is looked
+/// through at once when it begins, and of large inputs each page costs a walk through page tables.
+[[gnu::always_inline]] inline void prefetch_next_block(std::string_view window,
+                                                       std::size_t line_bytes) {
+  if (window.size() < kBlockBytes + line_bytes) return;
+  const char* ahead = window.data() + kBlockBytes;
+  for (std::size_t i = 0; i < line_bytes; i += 64) __builtin_prefetch(ahead + i, 0, 2);
+}
+
 }  // namespace
 
 std::string TextPosition::encode() const {
@@ -163,7 +172,10 @@ Result<ReadStatus> LineReader::read(Rows& rows, DeadLetterSink& dead) {
 /// How many bytes of the window are whole lines, at least one of them if there is one.
 std::size_t LineReader::whole_lines(std::string_view window) const {
   const std::string_view near = window.substr(0, kBlockBytes);
-  std::size_t last = near.rfind('\n');
+  const void* found = memrchr(near.data(), '\n', near.size());
+  std::size_t last = found == nullptr
+                         ? std::string_view::npos
+                         : static_cast<std::size_t>(static_cast<const char*>(found) - near.data());
   if (last == std::string_view::npos) last = window.find('\n', near.size());
   if (last == std::string_view::npos) return 0;
   const std::uint64_t owned = setup_.end > record_offset_ ? setup_.end - record_offset_ : 1;
@@ -210,6 +222,7 @@ void LineReader::take_line(Rows& rows, DeadLetterSink& dead) {
     }
   }
   const std::size_t used = std::min(end + 1, block_.size());
+  prefetch_next_block(input_->window(), used);
   block_.remove_prefix(used);
   input_->consume(used);
   record_offset_ += used;
