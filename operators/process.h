@@ -309,6 +309,7 @@ class ProcessOperator final
     this->prefetch_first(hashes, rows);
     for (std::size_t i = 0; i < rows; ++i) {
       this->prefetch_next(hashes, rows, i);
+      if constexpr (kFar) this->prefetch_next_far(hashes, rows, i);
       const std::int64_t time = batch.times()[i];
       auto& entry = this->fetch(hashes[i], std::invoke(key_, std::as_const(batch[i])), time);
       this->call(entry, batch[i], fn_, time, batch.seen(i), 0);
@@ -322,6 +323,8 @@ class ProcessOperator final
   }
 
  private:
+  /// A key has more than its entry.
+  static constexpr bool kFar = StateHolder<S>::kFar || !std::is_same_v<TimerFn, NoTimerFn>;
   KeyFn key_;
   Fn fn_;
 };

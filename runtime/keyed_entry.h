@@ -11,6 +11,42 @@
 
 namespace weir {
 
+/// Whether an S has parts elsewhere that `prefetch_parts` finds.
+template <class S>
+consteval bool has_far_parts();
+template <template <class...> class List, class... Field>
+consteval bool fields_have_far_parts(List<Field...>) {
+  return (has_far_parts<typename describe_detail::FieldType<Field>::type>() || ...);
+}
+template <class S>
+consteval bool has_far_parts() {
+  if constexpr (shape_of<S> == Shape::list) return requires(const S& list) {
+      list.data();
+    };
+  else if constexpr (Described<S>)
+    return fields_have_far_parts(describe_detail::Members<S>{});
+  else
+    return false;
+}
+
+/// Brings the content of the lists in `state` towards the cache. Always inline, as is all that only
+/// prefetches: see KeyedTable::prefetch.
+template <class S>
+[[gnu::always_inline]] inline void prefetch_parts(const S& state);
+template <class S, template <class...> class List, class... Field>
+[[gnu::always_inline]] inline void prefetch_fields(const S& state, List<Field...>) {
+  (prefetch_parts(state.*Field::pointer), ...);
+}
+template <class S>
+[[gnu::always_inline]] inline void prefetch_parts(const S& state) {
+  if constexpr (!has_far_parts<S>())
+    return;
+  else if constexpr (shape_of<S> == Shape::list)
+    __builtin_prefetch(state.data(), 1);
+  else
+    prefetch_fields(state, describe_detail::Members<S>{});
+}
+
 /// Keeps S inline when that is cheap to move about, behind a pointer otherwise. Always so when it
 /// has collections: to move one says that its content goes elsewhere, and an entry only changes its
 /// slot.
@@ -33,6 +69,15 @@ class StateHolder {
 
  public:
   S& get() { return content_.get(); }
+  /// Whether `prefetch` does anything.
+  static constexpr bool kFar = !kInline || has_far_parts<S>();
+  /// Brings what is kept elsewhere towards the cache.
+  [[gnu::always_inline]] void prefetch() {
+    if constexpr (kInline)
+      prefetch_parts(content_.value);
+    else
+      __builtin_prefetch(content_.box.get(), 1);
+  }
 };
 
 /// The key of an integer is its hash already, since mix64 is a bijection.

@@ -101,7 +101,7 @@ class KeyedOperator : public Operator {
  protected:
   static constexpr std::size_t kSnapshotSlice = 2048, kRewriteSlice = 65536, kLooking = 256;
   static constexpr int kTimerSlice = 256;
-  static constexpr std::size_t kAhead = 16, kTimersAhead = 24, kStateAhead = 12;
+  static constexpr std::size_t kAhead = 16, kFarAhead = 6, kTimersAhead = 24, kStateAhead = 12;
   /// Two keys never have one hash: mix64 is a bijection.
   static constexpr bool kHashTells = key_is_hash<K>;
 
@@ -115,10 +115,13 @@ class KeyedOperator : public Operator {
   /// Brings what hangs on an entry that is about to be due towards the cache; its slot is there.
   /// Called `prefetch_steps_` times with growing `step`, some timers apart, so that each may follow
   /// a pointer that the one before has fetched.
-  virtual void prefetch_due(Entry& entry, int) {
+  virtual void prefetch_due(Entry& entry, int) { prefetch_far(entry); }
+  /// What hangs on `entry` that a record or a timer of its key is likely to need.
+  [[gnu::always_inline]] static void prefetch_far(Entry& entry) {
     const char* extras = reinterpret_cast<const char*>(entry.extras.get());
     __builtin_prefetch(extras, 1);
     __builtin_prefetch(extras + sizeof(KeyExtras) - 1, 1);
+    entry.state.prefetch();
   }
   /// Called once after each slice of timers, to push what they emitted.
   virtual void on_timers_done() {}
@@ -160,6 +163,13 @@ class KeyedOperator : public Operator {
   [[gnu::always_inline]] void prefetch_next(const std::uint64_t* hashes, std::size_t rows,
                                             std::size_t i) const {
     if (i + kAhead < rows) table_->prefetch(hashes[i + kAhead]);
+  }
+
+  /// The same for what hangs on the entries, whose slots are there by now.
+  [[gnu::always_inline]] void prefetch_next_far(const std::uint64_t* hashes, std::size_t rows,
+                                                std::size_t i) {
+    if (i + kFarAhead >= rows) return;
+    if (Entry* entry = table_->peek(hashes[i + kFarAhead])) prefetch_far(*entry);
   }
 
   /// The entry of a key for a record of event time `time_ms`, made when missing or when its time to
