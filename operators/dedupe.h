@@ -58,9 +58,9 @@ class SeenTimes {
   }
   /// All times are at or before `until_ms`.
   bool all_before(std::int64_t until_ms) const {
-    if (single()) [[likely]]
-      return only() <= until_ms;
-    return bits_ == 0 || *std::max_element(list()->begin(), list()->end()) <= until_ms;
+    if (!many()) [[likely]]
+      return (bits_ == 0) | (only() <= until_ms);
+    return *std::max_element(list()->begin(), list()->end()) <= until_ms;
   }
   template <class Visit>
   void for_each(Visit&& visit) const {
@@ -147,7 +147,7 @@ class DedupeOperator final : public KeyedOperator<FingerprintKey<K>, SeenTimes> 
     const std::int64_t watermark = to_millis(this->context_->watermark);
     std::size_t kept = 0;
     for (std::size_t i = 0; i < rows; ++i) {
-      this->prefetch_next(hashes, rows, i);
+      if (i + Base::kAhead < rows) this->table_->prefetch_new(hashes[i + Base::kAhead]);
       const std::int64_t time = batch.times()[i];
       // A late record is judged by the watermark of its split when it was read, so that batching
       // changes nothing: what is forgotten by then does not count, though it may still be there.
@@ -177,8 +177,7 @@ class DedupeOperator final : public KeyedOperator<FingerprintKey<K>, SeenTimes> 
     std::uint64_t cursor = stretch->begin;
     const std::int64_t until = forgotten(to_millis(watermark));
     const bool whole =
-        this->table_->erase_if(cursor, stretch->last, kSearchSlice,
-                               [&](Entry& entry) { return entry.value().all_before(until); });
+        this->table_->erase_if(cursor, stretch->last, kSearchSlice, AllBefore{until});
     hand_->searched(*stretch, whole, cursor);
     return !hand_->next(to_millis(watermark)).has_value();
   }
@@ -192,6 +191,11 @@ class DedupeOperator final : public KeyedOperator<FingerprintKey<K>, SeenTimes> 
 
  private:
   static constexpr std::size_t kSearchSlice = 4096;
+  struct AllBefore {
+    static constexpr bool kTakesEmpty = true;
+    std::int64_t until_ms;
+    bool operator()(Entry& entry) const { return entry.value().all_before(until_ms); }
+  };
 
   /// Kept times at or before this count no more when event time has reached `watermark_ms`.
   std::int64_t forgotten(std::int64_t watermark_ms) const {

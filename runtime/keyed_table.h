@@ -88,6 +88,13 @@ class KeyedTable {
     __builtin_prefetch(slot + std::max<std::size_t>(sizeof(Entry) - 1, 64), 1);
   }
 
+  /// The same for a key that is most likely new: a small entry is put behind all of its cluster.
+  [[gnu::always_inline]] void prefetch_new(std::uint64_t hash) const {
+    prefetch(hash);
+    if constexpr (sizeof(Entry) <= 48)
+      __builtin_prefetch(reinterpret_cast<const char*>(slots_ + home_of(hash)) + 128, 1);
+  }
+
   /// An entry with `hash` if one is in memory, or null: for prefetching what hangs on it.
   Entry* peek(std::uint64_t hash) {
     const std::size_t i = first_slot_of(hash);
@@ -138,8 +145,7 @@ class KeyedTable {
 
   /// Removes an entry; its stored rows get tombstones.
   void erase(Entry& entry) {
-    if (entry.extras.marked(frozen_mark_)) write_entry(entry, frozen_rows_);
-    write_tombstones(entry);
+    leave(entry);
     forget(entry);
   }
 
@@ -270,6 +276,7 @@ class KeyedTable {
 
  private:
   static constexpr std::size_t kMinCapacity = 64, kLeastCapacity = 16;  // with a budget
+  static constexpr std::size_t kMostStride = 64;  // slots between two looks at the pace
   /// Slots behind the last home, for its cluster.
   static std::size_t tail_of(std::size_t capacity) {
     return std::clamp<std::size_t>(capacity / 1024, 64, 4096);
@@ -316,17 +323,52 @@ class KeyedTable {
   bool erase_resident_if(std::uint64_t& cursor, std::uint64_t last, std::size_t budget,
                          Test& test) {
     SweepPace pace(budget);
+    const std::size_t end = last < geometry_.last_hash() ? first_slot_from(last + 1) : slot_count_;
+    const std::size_t stride = std::min(budget, kMostStride);
     std::size_t i = first_slot_from(cursor);
-    while (i < slot_count_) {
-      if (used(i) && slots_[i].hash > last) return true;
+    while (i < end) {
       if (pause_at(i, pace, cursor)) return cursor > last;
-      pace.step(used(i) ? &slots_[i].hash : nullptr);
-      if (used(i) && test(slots_[i]))
-        erase(slots_[i]);  // another entry may take its slot
-      else
-        ++i;
+      const std::size_t stop = std::min(end, i + stride);
+      i = pass_kept(i, stop, pace, test);
+      if (i < stop) i = erase_in_cluster(i, end, pace, test);
     }
     return true;
+  }
+  /// The first slot from `i` on with an entry that `test` is true for, or `stop`.
+  template <class Test>
+  std::size_t pass_kept(std::size_t i, std::size_t stop, SweepPace& pace, Test& test) const {
+    const std::size_t begin = i;
+    std::size_t entries = 0;
+    for (; i < stop; ++i) {
+      const bool taken = used(i);
+      // A test that may be asked about an empty slot as well, all zero, spares a branch that cannot
+      // be foretold.
+      if constexpr (requires { Test::kTakesEmpty; }) {
+        if (taken & test(slots_[i])) break;
+      } else {
+        if (taken && test(slots_[i])) break;
+      }
+      entries += taken ? 1 : 0;
+    }
+    pace.pass(i - begin, entries, i > begin && used(i - 1) ? slots_[i - 1].hash : pace.last());
+    return i;
+  }
+  /// Erases the entry of slot `i` and, as far as `end`, all behind it in its cluster that `test` is
+  /// true for; what stays moves down into the gaps, as far as its home. Returns the slot behind the
+  /// cluster.
+  template <class Test>
+  std::size_t erase_in_cluster(std::size_t i, std::size_t end, SweepPace& pace, Test& test) {
+    const std::size_t first = i;
+    for (std::size_t next = i; used(i); ++i) {
+      pace.step(&slots_[i].hash);
+      if (i == first || (i < end && test(slots_[i]))) {
+        leave(slots_[i]);
+        clear_slot(i);
+      } else {
+        next = next == i ? i + 1 : move_to_place(slots_[i], next);
+      }
+    }
+    return i;
   }
 
   std::size_t home_of(std::uint64_t hash) const { return geometry_.home_of(hash); }
@@ -379,6 +421,17 @@ class KeyedTable {
     ::new (static_cast<void*>(slots_ + i)) Entry(hash, key);
     ++size_;
     return slots_[i];
+  }
+  /// Writes what is to be written of an entry that will be removed.
+  void leave(Entry& entry) {
+    if (entry.extras.marked(frozen_mark_)) write_entry(entry, frozen_rows_);
+    write_tombstones(entry);
+  }
+  /// Removes the entry of slot `i` and nothing else.
+  void clear_slot(std::size_t i) {
+    slots_[i].~Entry();
+    --size_;
+    std::memset(static_cast<void*>(slots_ + i), 0, sizeof(Entry));
   }
   /// Lets an entry go as if it had never been here.
   void forget(Entry& entry) {

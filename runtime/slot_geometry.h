@@ -69,6 +69,12 @@ class SweepPace {
     if (entries_ > 0) --entries_;
     last_ = *hash;
   }
+  /// Takes `slots` of them with `entries`, the last of which has the hash `last`.
+  void pass(std::size_t slots, std::size_t entries, std::uint64_t last) {
+    slots_ -= std::min(slots_, slots);
+    entries_ -= std::min(entries_, entries);
+    last_ = last;
+  }
   bool over() const { return entries_ == 0 || slots_ == 0; }
   /// Hash of the last entry; a sweep must not pause between entries of one hash.
   std::uint64_t last() const { return last_; }

@@ -160,8 +160,7 @@ STATE = [
            "    if (entry.extras.marked(frozen_mark_)) [[unlikely]]\n"
            "      write_entry(entry, frozen_rows_);\n", "", "runtime/keyed_table"),
     _break("no_tombstones", "a removed key is not removed from the runs",
-           "runtime/keyed_table.h", "    write_tombstones(entry);\n    forget(entry);",
-           "    forget(entry);", "runtime/keyed_table"),
+           "runtime/keyed_table.h", "    write_tombstones(entry);\n", "", "runtime/keyed_table"),
     _break("erased_while_frozen", "a key that is removed during a snapshot is missing from it",
            "runtime/keyed_table.h",
            "    if (entry.extras.marked(frozen_mark_)) write_entry(entry, frozen_rows_);\n", "",

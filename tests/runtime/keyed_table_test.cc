@@ -282,6 +282,7 @@ TEST(KeyedTable, ErasesByTestInSlicesWhileItGrows) {
     table.for_each([&](auto& entry) {
       ASSERT_EQ(entry.hash, expected->first);
       ASSERT_EQ(entry.value()[0], expected->second);
+      ASSERT_EQ(table.find(entry.hash, entry.key()), &entry);
       ++expected;
     });
   }
