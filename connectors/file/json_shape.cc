@@ -13,25 +13,26 @@ namespace weir::file::detail {
 namespace {
 
 template <class Word>
-bool differ(const char* a, const char* b) {
+Word difference(const char* a, const char* b) {
   Word x, y;
   std::memcpy(&x, a, sizeof x);
   std::memcpy(&y, b, sizeof y);
-  return x != y;
+  return x ^ y;
+}
+/// Whether the first word of both and the last of both are the same; the words may overlap.
+template <class Word>
+bool same_ends(const char* a, const char* b, std::size_t size) {
+  const std::size_t last = size - sizeof(Word);
+  return (difference<Word>(a, b) | difference<Word>(a + last, b + last)) == 0;
 }
 
-/// memcmp() == 0 without a call: most texts between scalars are short. Words may overlap.
+/// memcmp() == 0 without a call: most texts between scalars are short.
 [[gnu::always_inline]] inline bool same_bytes(const char* a, const char* b, std::size_t size) {
-  if (size >= 8) {
-    std::size_t i = 0;
-    for (; i + 8 < size; i += 8) {
-      if (differ<std::uint64_t>(a + i, b + i)) return false;
-    }
-    return !differ<std::uint64_t>(a + size - 8, b + size - 8);
+  for (; size > 16; a += 16, b += 16, size -= 16) {
+    if (!same_ends<std::uint64_t>(a, b, 16)) return false;
   }
-  if (size >= 4) {
-    return !differ<std::uint32_t>(a, b) && !differ<std::uint32_t>(a + size - 4, b + size - 4);
-  }
+  if (size >= 8) return same_ends<std::uint64_t>(a, b, size);
+  if (size >= 4) return same_ends<std::uint32_t>(a, b, size);
   for (std::size_t i = 0; i < size; ++i) {
     if (a[i] != b[i]) return false;
   }
@@ -74,8 +75,7 @@ bool JsonShape::learn(const JsonLine& line, std::size_t tokens, const std::vecto
     if (first(i) == '"' && !is_string(line.text, line.tokens[i], line.tokens[i + 1])) return false;
     end_text(line.tokens[i]);
     from = line.tokens[i + 1];
-    scalars_.push_back(
-        {static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(between_.size()), 0});
+    scalars_.push_back({static_cast<std::uint32_t>(i), 0});
   }
   if (scalars_.empty()) return false;
   end_text(line.end);
@@ -88,21 +88,18 @@ bool JsonShape::fits(const JsonLine& line) const {
   const std::uint32_t* const at = line.tokens;
   if (static_cast<std::size_t>(line.last - at) < tokens_) return false;
   if (at[tokens_ - 1] >= line.end || at[tokens_] < line.end) return false;
-  if (at[scalars_.front().token] - line.begin != head_ ||
-      !same_bytes(line.text + line.begin, between_.data(), head_)) {
-    return false;
+  const char* const text = line.text;
+  const char* between = between_.data();
+  std::size_t from = line.begin, size = head_;  // of the text that comes before the next scalar
+  for (const Scalar& scalar : scalars_) {
+    const std::uint32_t begin = at[scalar.token], next = at[scalar.token + 1];
+    if (begin - from != size || !same_bytes(text + from, between, size)) return false;
+    if (!is_scalar(text, begin, next)) return false;
+    from = next;
+    between += size;
+    size = scalar.size;
   }
-  for (std::size_t i = 0; i < scalars_.size(); ++i) {
-    const Scalar& scalar = scalars_[i];
-    const std::uint32_t next = at[scalar.token + 1];
-    if (!is_scalar(line.text, at[scalar.token], next)) return false;
-    const std::size_t end = i + 1 < scalars_.size() ? at[scalars_[i + 1].token] : line.end;
-    if (end - next != scalar.size ||
-        !same_bytes(line.text + next, between_.data() + scalar.begin, scalar.size)) {
-      return false;
-    }
-  }
-  return true;
+  return line.end - from == size && same_bytes(text + from, between, size);
 }
 
 const JsonShape* JsonShapes::find(const JsonLine& line) {

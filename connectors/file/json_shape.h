@@ -39,13 +39,13 @@ class JsonShape {
   std::size_t tokens() const { return tokens_; }
 
  private:
-  /// A scalar, and the text from the token behind it to the next scalar or the end of the line.
   struct Scalar {
     std::uint32_t token;
-    std::uint32_t begin, size;  // of that text in `between_`
+    std::uint32_t
+        size;  // of the text from the token behind it to the next scalar or the line's end
   };
-  std::string between_;  // first what lies before the first scalar
-  std::uint32_t head_ = 0;
+  std::string between_;     // all these texts, and first what comes before the first scalar
+  std::uint32_t head_ = 0;  // the size of that
   std::vector<Scalar> scalars_;
   std::vector<Wanted> wanted_;
   std::size_t tokens_ = 0;
