@@ -249,14 +249,25 @@ class KeyedTable {
     if (!snapshotting_) return true;
     SweepPace pace(budget);
     frozen_rows_.in_order(true);
-    for (std::size_t i = first_slot_from(cursor_); (i = next_frozen(i)) < slot_count_; ++i) {
-      if (pause_at(i, pace, cursor_)) {
-        frozen_rows_.in_order(false);
-        if (frozen_rows_.size_bytes() >= piece_bytes()) rows = std::exchange(frozen_rows_, {});
-        return false;
+    std::size_t i = first_slot_from(cursor_);
+    std::size_t ahead = fetch_frozen(i * sizeof(Entry), kBlocksAhead);
+    for (std::size_t begin = i * sizeof(Entry);
+         (begin = frozen_blocks_.next(begin)) != MarkedBlocks::kNone;) {
+      const std::size_t end = MarkedBlocks::end_of_block(begin);
+      ahead = fetch_frozen(std::max(ahead, end), 1);
+      // Slots lie in the block where they begin.
+      i = std::max(i, (begin + sizeof(Entry) - 1) / sizeof(Entry));
+      const std::size_t last = std::min(slot_count_, (end + sizeof(Entry) - 1) / sizeof(Entry));
+      for (; i < last; ++i) {
+        if (pause_at(i, pace, cursor_)) {
+          frozen_rows_.in_order(false);
+          if (frozen_rows_.size_bytes() >= piece_bytes()) rows = std::exchange(frozen_rows_, {});
+          return false;
+        }
+        pace.step(used(i) ? &slots_[i].hash : nullptr);
+        if (used(i) && slots_[i].extras.marked(frozen_mark_)) write_entry(slots_[i], frozen_rows_);
       }
-      pace.step(used(i) ? &slots_[i].hash : nullptr);
-      if (used(i) && slots_[i].extras.marked(frozen_mark_)) write_entry(slots_[i], frozen_rows_);
+      begin = end;
     }
     rows = std::exchange(frozen_rows_, {});
     snapshotting_ = false;
@@ -277,6 +288,7 @@ class KeyedTable {
  private:
   static constexpr std::size_t kMinCapacity = 64, kLeastCapacity = 16;  // with a budget
   static constexpr std::size_t kMostStride = 64;  // slots between two looks at the pace
+  static constexpr std::size_t kBlocksAhead = 8;  // of a sweep
   /// Slots behind the last home, for its cluster.
   static std::size_t tail_of(std::size_t capacity) {
     return std::clamp<std::size_t>(capacity / 1024, 64, 4096);
@@ -290,23 +302,17 @@ class KeyedTable {
     return static_cast<std::size_t>(reinterpret_cast<const char*>(&entry) -
                                     reinterpret_cast<const char*>(slots_));
   }
-  /// The first slot from `i` on that lies in a stretch with frozen entries; past the last slot when
-  /// there is none.
-  std::size_t next_frozen(std::size_t i) const {
-    const std::size_t offset = i * sizeof(Entry);
-    const std::size_t next = frozen_blocks_.next(offset);
-    if (next == offset) [[likely]]
-      return i;
-    if (next == MarkedBlocks::kNone) return slot_count_;
-    const std::size_t far = frozen_blocks_.next(MarkedBlocks::end_of_block(next));
-    if (far != MarkedBlocks::kNone) prefetch_block(far);
-    return (next + sizeof(Entry) - 1) / sizeof(Entry);
-  }
-  void prefetch_block(std::size_t offset) const {
-    const char* block = reinterpret_cast<const char*>(slots_) + offset;
-    for (std::size_t line = 0; line < MarkedBlocks::kBytes; line += 64) {
-      __builtin_prefetch(block + line);
+  /// Brings the next `count` stretches with frozen entries, from the one of `offset` on, towards
+  /// the cache; returns where the last of them ends. Always inline, as `prefetch` is.
+  [[gnu::always_inline]] std::size_t fetch_frozen(std::size_t offset, std::size_t count) const {
+    for (; count > 0; --count) {
+      const std::size_t block = frozen_blocks_.next(offset);
+      if (block == MarkedBlocks::kNone) break;
+      offset = MarkedBlocks::end_of_block(block);
+      const char* line = reinterpret_cast<const char*>(slots_) + offset - MarkedBlocks::kBytes;
+      for (std::size_t i = 0; i < MarkedBlocks::kBytes; i += 64) __builtin_prefetch(line + i, 1);
     }
+    return offset;
   }
   void set_changed(Entry& entry) {
     entry.extras.mark(changed_mark_);

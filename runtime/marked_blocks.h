@@ -16,8 +16,9 @@ class MarkedBlocks {
   static constexpr std::size_t kBytes = 256;
   static constexpr std::size_t kNone = SIZE_MAX;
 
-  /// For a table of `bytes`; nothing is marked.
-  void reset(std::size_t bytes) { words_.assign(bytes / (kBytes * 64) + 1, 0); }
+  /// For a table of `bytes`; nothing is marked. `next` may be asked as far as the end of its last
+  /// block.
+  void reset(std::size_t bytes) { words_.assign(bytes / (kBytes * 64) + 2, 0); }
   void clear() { words_.assign(words_.size(), 0); }
 
   void mark(std::size_t offset) {

@@ -33,6 +33,8 @@ TEST(MarkedBlocks, FindsTheNextMarkedBlockAsASetDoes) {
                                        : *found * MarkedBlocks::kBytes;
       EXPECT_EQ(blocks.next(offset), expected);
     }
+    blocks.mark(bytes - 1);
+    EXPECT_EQ(blocks.next(MarkedBlocks::end_of_block(bytes - 1)), MarkedBlocks::kNone);
     blocks.clear();
     EXPECT_EQ(blocks.next(0), MarkedBlocks::kNone);
   }
