@@ -103,25 +103,51 @@ std::unique_ptr<RowCursor> merge_cursors(std::vector<std::unique_ptr<RowCursor>>
   return std::make_unique<MergeCursor>(std::move(newest_first), hide_tombstones);
 }
 
+RunMerge::RunMerge(Storage& storage, std::string folder, std::vector<RunInfo> oldest_first,
+                   std::string output_file, bool is_oldest)
+    : storage_(storage),
+      folder_(std::move(folder)),
+      unopened_(std::move(oldest_first)),
+      output_file_(std::move(output_file)),
+      is_oldest_(is_oldest) {}
+
+RunMerge::~RunMerge() = default;
+
+Result<bool> RunMerge::step(std::size_t rows) {
+  if (!unopened_.empty()) {
+    WEIR_ASSIGN(auto cursor, open_run(storage_, folder_, unopened_.back()));
+    opened_.push_back(std::move(cursor));
+    most_rows_ += unopened_.back().rows;
+    unopened_.pop_back();
+    return false;
+  }
+  if (rows_ == nullptr) WEIR_TRY(begin());
+  for (; rows_->valid() && rows > 0; --rows) {
+    WEIR_TRY(rows_->tombstone() ? writer_->erase(rows_->key())
+                                : writer_->put(rows_->key(), rows_->value()));
+    WEIR_TRY(rows_->next());
+  }
+  if (rows_->valid()) return false;
+  WEIR_ASSIGN(merged_, writer_->finish());
+  rows_.reset();
+  writer_.reset();
+  return true;
+}
+
+Status RunMerge::begin() {
+  rows_ = merge_cursors(std::move(opened_), /*hide_tombstones=*/is_oldest_);
+  WEIR_ASSIGN(writer_, RunWriter::create(storage_, folder_, output_file_, most_rows_));
+  return rows_->seek({});
+}
+
 Result<RunInfo> merge_runs(Storage& storage, const std::string& folder,
                            const std::vector<RunInfo>& oldest_first, const std::string& output_file,
                            bool is_oldest) {
-  std::vector<std::unique_ptr<RowCursor>> cursors;
-  std::uint64_t most_rows = 0;
-  for (auto run = oldest_first.rbegin(); run != oldest_first.rend(); ++run) {
-    WEIR_ASSIGN(auto cursor, open_run(storage, folder, *run));
-    cursors.push_back(std::move(cursor));
-    most_rows += run->rows;
+  RunMerge merge(storage, folder, oldest_first, output_file, is_oldest);
+  for (bool whole = false; !whole;) {
+    WEIR_ASSIGN(whole, merge.step(SIZE_MAX));
   }
-  const auto rows = merge_cursors(std::move(cursors), /*hide_tombstones=*/is_oldest);
-  WEIR_ASSIGN(const auto writer, RunWriter::create(storage, folder, output_file, most_rows));
-  WEIR_TRY(rows->seek({}));
-  while (rows->valid()) {
-    WEIR_TRY(rows->tombstone() ? writer->erase(rows->key())
-                               : writer->put(rows->key(), rows->value()));
-    WEIR_TRY(rows->next());
-  }
-  return writer->finish();
+  return merge.merged();
 }
 
 }  // namespace weir

@@ -65,8 +65,36 @@ Result<std::unique_ptr<RowCursor>> open_run(Storage& storage, const std::string&
 std::unique_ptr<RowCursor> merge_cursors(std::vector<std::unique_ptr<RowCursor>> newest_first,
                                          bool hide_tombstones);
 
-/// Merges adjacent runs (oldest first, as a manifest lists them) into a new one. Tombstones go only
-/// when `is_oldest`: otherwise a run below may still hold what they hide.
+/// Merges adjacent runs (oldest first, as a manifest lists them) into a new one, bit by bit, so
+/// that another thread can carry on. Tombstones go only when `is_oldest`: otherwise a run below may
+/// still hold what they hide.
+class RunMerge {
+ public:
+  RunMerge(Storage& storage, std::string folder, std::vector<RunInfo> oldest_first,
+           std::string output_file, bool is_oldest);
+  ~RunMerge();
+  /// Opens one run and checks it, or writes up to `rows` rows; true when the new run is whole.
+  /// After an error the merge is over.
+  Result<bool> step(std::size_t rows);
+  /// The new run, once it is whole.
+  const RunInfo& merged() const { return merged_; }
+
+ private:
+  Status begin();
+
+  Storage& storage_;
+  const std::string folder_;
+  std::vector<RunInfo> unopened_;  // the newest last
+  const std::string output_file_;
+  const bool is_oldest_;
+  std::vector<std::unique_ptr<RowCursor>> opened_;  // the newest first
+  std::uint64_t most_rows_ = 0;
+  std::unique_ptr<RowCursor> rows_;  // of all of them, once they are open
+  std::unique_ptr<RunWriter> writer_;
+  RunInfo merged_;
+};
+
+/// The same at once.
 Result<RunInfo> merge_runs(Storage& storage, const std::string& folder,
                            const std::vector<RunInfo>& oldest_first, const std::string& output_file,
                            bool is_oldest);

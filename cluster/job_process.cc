@@ -232,7 +232,8 @@ void JobProcess::run_others() {
   const auto storage = make_storage();
   const auto io = make_io_pool(std::max(2u, std::thread::hardware_concurrency()));
   const auto remote = make_io_pool(kRemoteThreads);
-  Environment env{clock.get(), storage.get(), io.get(), entropy_seed(), remote.get()};
+  const auto merges = make_io_pool(merge_threads(), /*background=*/true);
+  Environment env{clock.get(), storage.get(), io.get(), entropy_seed(), remote.get(), merges.get()};
   const auto store = must(CheckpointStore::open(*storage, loaded_.options.state_dir));
   std::optional<RestorePoint> restore;
   if (!deploy->restore.empty()) restore = must(resolve_restore(*store, deploy->restore));

@@ -23,10 +23,13 @@ class IoPool {
   virtual void wait_idle() = 0;
 };
 
-/// A pool of `threads` threads.
-std::unique_ptr<IoPool> make_io_pool(unsigned threads);
+/// A pool of `threads` threads. In the `background` they give way to all others where processors
+/// are short, and still go on.
+std::unique_ptr<IoPool> make_io_pool(unsigned threads, bool background = false);
+/// How many threads are enough for merges.
+unsigned merge_threads();
 
-/// The world of one job. The pointers outlive the job; none but `remote` is null.
+/// The world of one job. The pointers outlive the job; none but `remote` and `merges` is null.
 struct Environment {
   Clock* clock = nullptr;
   Storage* storage = nullptr;
@@ -35,8 +38,11 @@ struct Environment {
   /// For work that mostly waits for another system, so that it does not keep files waiting; null:
   /// `io` does that too.
   IoPool* remote = nullptr;
+  /// For merges of runs, which nobody waits for and which take long; null: `io` does them too.
+  IoPool* merges = nullptr;
 
   IoPool& remote_pool() const { return remote != nullptr ? *remote : *io; }
+  IoPool& merge_pool() const { return merges != nullptr ? *merges : *io; }
 };
 
 }  // namespace weir

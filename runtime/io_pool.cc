@@ -1,6 +1,9 @@
 // The pool that does blocking work; see environment.h.
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -14,10 +17,13 @@ namespace {
 
 class ThreadIoPool final : public IoPool {
  public:
-  explicit ThreadIoPool(unsigned threads) {
+  ThreadIoPool(unsigned threads, bool background) {
     for (unsigned i = 0; i < threads; ++i) {
-      threads_.emplace_back([this] { run(); });
-      pthread_setname_np(threads_.back().native_handle(), "weir-io");
+      threads_.emplace_back([this, background] {
+        if (background) give_way();
+        run();
+      });
+      pthread_setname_np(threads_.back().native_handle(), background ? "weir-merge" : "weir-io");
     }
   }
   ~ThreadIoPool() override {
@@ -41,6 +47,12 @@ class ThreadIoPool final : public IoPool {
   }
 
  private:
+  /// The thread that calls gets a tenth of what others get of a processor that they share. A system
+  /// that refuses that keeps it as it is.
+  static void give_way() {
+    constexpr int kNice = 10;
+    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice));
+  }
   void run() {
     for (;;) {
       std::function<void()> work;
@@ -69,8 +81,10 @@ class ThreadIoPool final : public IoPool {
 
 }  // namespace
 
-std::unique_ptr<IoPool> make_io_pool(unsigned threads) {
-  return std::make_unique<ThreadIoPool>(threads);
+std::unique_ptr<IoPool> make_io_pool(unsigned threads, bool background) {
+  return std::make_unique<ThreadIoPool>(threads, background);
 }
+
+unsigned merge_threads() { return std::max(1u, std::thread::hardware_concurrency() / 2); }
 
 }  // namespace weir

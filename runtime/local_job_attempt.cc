@@ -33,13 +33,15 @@ LocalJobRunner::LocalJobRunner(Job job, RunOptions options, const AttemptPart* p
       clock_(make_system_clock()),
       storage_(make_storage()),
       io_(make_io_pool(std::max(2u, std::thread::hardware_concurrency()))),
-      remote_(make_io_pool(kRemoteThreads)) {
-  env_ = {clock_.get(), storage_.get(), io_.get(), entropy_seed(), remote_.get()};
+      remote_(make_io_pool(kRemoteThreads)),
+      merges_(make_io_pool(merge_threads(), /*background=*/true)) {
+  env_ = {clock_.get(), storage_.get(), io_.get(), entropy_seed(), remote_.get(), merges_.get()};
 }
 
 LocalJobRunner::~LocalJobRunner() {
   static_cast<void>(end_attempt(kForEver));
   remote_.reset();  // before what its work uses
+  merges_.reset();
   io_.reset();
 }
 
@@ -95,6 +97,7 @@ bool LocalJobRunner::wait_quiescent(std::chrono::nanoseconds limit) {
     }
     if (quiet && deployment_->coordinator().quiescent()) {
       env_.remote->wait_idle();
+      env_.merges->wait_idle();
       env_.io->wait_idle();
       return true;
     }

@@ -102,7 +102,7 @@ class LocalJobRunner final : public JobRunner {
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<Storage> storage_;
   std::unique_ptr<IoPool> io_;
-  std::unique_ptr<IoPool> remote_;
+  std::unique_ptr<IoPool> remote_, merges_;
   Environment env_;
   RunFolder folder_{env_, options_, part_};
   Plan plan_;

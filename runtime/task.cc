@@ -389,6 +389,9 @@ bool Task::quiescent() const {
 }
 
 bool Task::finish_async() {
+  for (const auto& node : nodes_) {
+    if (node->merge != nullptr) node->merge->urgent = true;  // somebody waits for it now
+  }
   bool progressed = false;
   static_cast<void>(run_mailbox(progressed));
   return async_ == 0 && !mailbox_full_.load();

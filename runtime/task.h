@@ -180,6 +180,7 @@ class Task final : public TaskServices {
   struct Input;
   struct SnapshotPart;
   struct SnapshotJob;
+  struct Merge;
 
   Node& node(StepId step);
   Node* find(const std::string& step);
@@ -212,6 +213,7 @@ class Task final : public TaskServices {
   Status snapshot_written(SnapshotJob& job);
   Status check_writing(SteadyTime now) const;
   void start_merges();
+  void carry_on(const std::shared_ptr<Merge>& merge);
   void runs_changed(Node& node);
   void ask_for_checkpoint();
   void flush_outputs();

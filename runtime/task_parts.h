@@ -1,6 +1,7 @@
 // The insides of a task that its two source files share; not for others.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -29,10 +30,23 @@ struct Task::Node {
   std::string items_file;  // of the last checkpoint; the next one does without it
   bool rewrite = false;    // the next snapshot holds all rows: forget the runs before it
   std::uint64_t next_file = 0;
-  bool restoring = false;  // in the background
-  int snapshots_out = 0;   // begun and not written yet
+  bool restoring = false;        // in the background
+  int snapshots_out = 0;         // begun and not written yet
+  std::shared_ptr<Merge> merge;  // of `runs`, under way
   // With a memory budget: those of `runs`, opened for look-ups, by file.
   std::map<std::string, std::shared_ptr<RunLookup>, std::less<>> lookups;
+};
+
+/// A merge of runs on its way from one I/O thread to another. The task's thread touches `urgent`
+/// alone until it is done.
+struct Task::Merge {
+  Merge(Node* of, std::vector<RunInfo> from, Storage& storage, const std::string& folder,
+        const std::string& file, bool is_oldest)
+      : node(of), inputs(std::move(from)), runs(storage, folder, inputs, file, is_oldest) {}
+  Node* const node;
+  const std::vector<RunInfo> inputs;  // oldest first
+  RunMerge runs;
+  std::atomic<bool> urgent = false;  // no longer in the background
 };
 
 /// One input channel of the first operator.

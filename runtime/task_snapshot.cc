@@ -222,40 +222,62 @@ Status Task::snapshot_written(SnapshotJob& job) {
 }
 
 void Task::start_merges() {
+  constexpr std::size_t kManyRuns = 24;  // where merges keep up there are fewer
   for (auto& owned : nodes_) {
     Node* node = owned.get();
     bool is_oldest = false;
-    std::vector<RunInfo> inputs = node->runs.begin_merge(is_oldest);
+    const std::vector<RunInfo> inputs = node->runs.begin_merge(is_oldest);
+    if (!inputs.empty()) {
+      const std::string file = state_file_name(node->step->name, setup_.subtask, 0,
+                                               setup_.attempt_name, node->next_file++, "merged");
+      node->merge =
+          std::make_shared<Merge>(node, inputs, *env_.storage, setup_.runs_folder, file, is_oldest);
+    }
+    if (node->merge == nullptr) continue;
+    if (node->runs.runs().size() > kManyRuns) node->merge->urgent = true;
     if (inputs.empty()) continue;
-    const std::string file = state_file_name(node->step->name, setup_.subtask, 0,
-                                             setup_.attempt_name, node->next_file++, "merged");
     async_begin();
-    env_.io->post([this, node, inputs, is_oldest, file, folder = setup_.runs_folder,
-                   look_up = setup_.state_budget_bytes > 0, &env = env_] {
-      std::shared_ptr<RunLookup> opened;
-      const auto merge = [&]() -> Result<RunInfo> {
-        WEIR_ASSIGN(RunInfo run, merge_runs(*env.storage, folder, inputs, file, is_oldest));
-        if (look_up) {
-          WEIR_ASSIGN(opened, RunLookup::open(*env.storage, folder, run));
-        }
-        return run;
-      };
-      auto merged = merge();
-      post([this, node, inputs, opened, merged = std::move(merged)]() mutable -> Status {
-        async_end();
-        if (merged.ok()) {
-          if (opened) node->lookups[merged->file] = std::move(opened);
-          node->runs.merged(inputs, std::move(*merged));
-          runs_changed(*node);
-        } else {  // merging is an optimisation; the inputs are still there
-          node->runs.merge_failed();
-          log_warn("step " + node->step->name,
-                   "cannot merge state files: " + merged.error().message);
-        }
-        return {};
-      });
-    });
+    carry_on(node->merge);
   }
+}
+
+/// Merges in the background: nobody waits for it. But where runs come faster than it gets on, it
+/// goes on as any other work on files. Also called on the thread that has merged so far.
+void Task::carry_on(const std::shared_ptr<Merge>& merge) {
+  const bool urgent = merge->urgent;
+  (urgent ? *env_.io : env_.merge_pool())
+      .post([this, merge, urgent, folder = setup_.runs_folder,
+             look_up = setup_.state_budget_bytes > 0, &env = env_] {
+        constexpr std::size_t kRows = 16384;
+        std::shared_ptr<RunLookup> opened;
+        Result<bool> whole = false;
+        while ((whole = merge->runs.step(kRows)).ok() && !*whole) {
+          if (merge->urgent && !urgent) return carry_on(merge);
+        }
+        const auto finish = [&]() -> Result<RunInfo> {
+          if (!whole.ok()) return whole.error();
+          if (look_up) {
+            WEIR_ASSIGN(opened, RunLookup::open(*env.storage, folder, merge->runs.merged()));
+          }
+          return merge->runs.merged();
+        };
+        auto merged = finish();
+        post([this, merge, opened, merged = std::move(merged)]() mutable -> Status {
+          async_end();
+          Node& node = *merge->node;
+          node.merge = nullptr;
+          if (merged.ok()) {
+            if (opened) node.lookups[merged->file] = std::move(opened);
+            node.runs.merged(merge->inputs, std::move(*merged));
+            runs_changed(node);
+          } else {  // merging is an optimisation; the inputs are still there
+            node.runs.merge_failed();
+            log_warn("step " + node.step->name,
+                     "cannot merge state files: " + merged.error().message);
+          }
+          return {};
+        });
+      });
 }
 
 /// Tells the operator where its rows are now.

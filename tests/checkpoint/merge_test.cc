@@ -96,6 +96,19 @@ TEST_F(MergeTest, MergingRunsChangesNoAnswer) {
   }
 }
 
+TEST_F(MergeTest, BitByBitGivesTheSameRun) {
+  Random random(70);
+  make_runs(random, 5);
+  RunInfo at_once = must(merge_runs(storage_, "runs", runs_, "m", true));
+  RunMerge merge(storage_, "runs", runs_, "bits", true);
+  std::size_t steps = 1;
+  for (; !must(merge.step(10)); ++steps) {
+  }
+  EXPECT_EQ(steps, runs_.size() + at_once.rows / 10 + 1);
+  at_once.file = "bits";
+  EXPECT_EQ(merge.merged(), at_once);
+}
+
 TEST_F(MergeTest, TombstonesGoOnlyAtTheOldestEnd) {
   const RunInfo old = must(testing::write_run(storage_, "runs", "a", {{"k", "1"}, {"x", "1"}}));
   const RunInfo gone = must(testing::write_run(storage_, "runs", "b", {{"k", std::nullopt}}));
