@@ -50,8 +50,10 @@ class ThreadIoPool final : public IoPool {
   /// The thread that calls gets a tenth of what others get of a processor that they share. A system
   /// that refuses that keeps it as it is.
   static void give_way() {
-    constexpr int kNice = 10;
-    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice));
+    constexpr int kNicer = 10;
+    const auto thread = static_cast<id_t>(::gettid());
+    const int nice = ::getpriority(PRIO_PROCESS, thread) + kNicer;  // too high a number is cut
+    static_cast<void>(::setpriority(PRIO_PROCESS, thread, nice));
   }
   void run() {
     for (;;) {

@@ -382,15 +382,18 @@ void Task::deliver(Input& input, ChannelElement& element) {
   }
 }
 
+/// A merge may be under way all the same: nobody waits for it.
 bool Task::quiescent() const {
-  return async_ == 0 && !snapshot_ &&
+  const auto merges = std::count_if(nodes_.begin(), nodes_.end(),
+                                    [](const auto& node) { return node->merge != nullptr; });
+  return async_ == merges && !snapshot_ &&
          std::all_of(nodes_.begin(), nodes_.end(),
                      [](const auto& node) { return node->op->quiescent(); });
 }
 
 bool Task::finish_async() {
   for (const auto& node : nodes_) {
-    if (node->merge != nullptr) node->merge->urgent = true;  // somebody waits for it now
+    if (node->merge != nullptr) node->merge->in_vain = true;
   }
   bool progressed = false;
   static_cast<void>(run_mailbox(progressed));

@@ -37,8 +37,8 @@ struct Task::Node {
   std::map<std::string, std::shared_ptr<RunLookup>, std::less<>> lookups;
 };
 
-/// A merge of runs on its way from one I/O thread to another. The task's thread touches `urgent`
-/// alone until it is done.
+/// A merge of runs on its way from one I/O thread to another. The task's thread touches the flags
+/// alone until it is over.
 struct Task::Merge {
   Merge(Node* of, std::vector<RunInfo> from, Storage& storage, const std::string& folder,
         const std::string& file, bool is_oldest)
@@ -46,7 +46,8 @@ struct Task::Merge {
   Node* const node;
   const std::vector<RunInfo> inputs;  // oldest first
   RunMerge runs;
-  std::atomic<bool> urgent = false;  // no longer in the background
+  std::atomic<bool> urgent = false;   // no longer in the background
+  std::atomic<bool> in_vain = false;  // no checkpoint follows that would name the new run
 };
 
 /// One input channel of the first operator.

@@ -252,10 +252,12 @@ void Task::carry_on(const std::shared_ptr<Merge>& merge) {
         std::shared_ptr<RunLookup> opened;
         Result<bool> whole = false;
         while ((whole = merge->runs.step(kRows)).ok() && !*whole) {
+          if (merge->in_vain) break;
           if (merge->urgent && !urgent) return carry_on(merge);
         }
         const auto finish = [&]() -> Result<RunInfo> {
           if (!whole.ok()) return whole.error();
+          if (!*whole) return Error{ErrorCode::cancelled, "The job is ending"};
           if (look_up) {
             WEIR_ASSIGN(opened, RunLookup::open(*env.storage, folder, merge->runs.merged()));
           }
@@ -272,8 +274,10 @@ void Task::carry_on(const std::shared_ptr<Merge>& merge) {
             runs_changed(node);
           } else {  // merging is an optimisation; the inputs are still there
             node.runs.merge_failed();
-            log_warn("step " + node.step->name,
-                     "cannot merge state files: " + merged.error().message);
+            if (!merge->in_vain) {
+              log_warn("step " + node.step->name,
+                       "cannot merge state files: " + merged.error().message);
+            }
           }
           return {};
         });
