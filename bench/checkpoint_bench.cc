@@ -15,8 +15,13 @@
 // does nothing but count: cores that share what is inside them, as those of virtual machines may,
 // make everything that runs beside a task cost it something.
 //
+// A row `processor time` has what the thread of the task used, with checkpoints beside without: the
+// times it waited for a processor that others had are not in it.
+//
 // The pause is seen from the source, which runs in the thread of the keyed step: the time between
 // two reads, when the source was asked for its position in between. It holds a batch of updates.
+#include <time.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -54,6 +59,7 @@ Work work;
 /// What the source of the running job has seen since the clock started.
 struct Course {
   Clock::time_point begun, ended;
+  double processor_ns = 0;  ///< of the task's thread, in between
   std::vector<double> pauses_ms;
   std::uint64_t barriers = 0;        ///< the first begins the count
   std::uint64_t written_before = 0;  ///< by the process, at the first barrier
@@ -73,6 +79,13 @@ std::uint64_t bytes_written() {
   return 0;
 }
 
+/// What the calling thread has had of a processor, ns.
+double processor_time() {
+  timespec time{};
+  WEIR_CHECK(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0, "no clock of the thread");
+  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
+
 /// Fills all keys, then changes `changing` of them over and over, each as often.
 class Updates final : public SplitReader<Update> {
  public:
@@ -89,6 +102,7 @@ class Updates final : public SplitReader<Update> {
     last_ = Clock::now();
     if (done_ < work.updates) return ReadStatus::more;
     course.ended = last_;
+    course.processor_ns += processor_time();
     return ReadStatus::end;
   }
 
@@ -111,6 +125,7 @@ class Updates final : public SplitReader<Update> {
     if (barriers_ < awaited || warm_ < work.keys) return;
     measuring_ = true;
     course.begun = Clock::now();
+    course.processor_ns = -processor_time();
   }
   void note_pause() {
     const std::chrono::duration<double, std::milli> pause = Clock::now() - last_;
@@ -207,6 +222,11 @@ int main(int argc, char** argv) {
     const std::string text =
         std::to_string(work.keys / 1'000'000) + " M keys, " + name + " changing, ";
     std::vector<double> pauses;
+    std::vector<double> processor[2];  // ns an update, with and without
+    const auto note_processor = [&](bool with, double time) {
+      processor[with ? 0 : 1].push_back(course.processor_ns / static_cast<double>(work.updates));
+      return time;
+    };
     double bytes = 0, barriers = 0, changed = 0;
     report.compare(
         text + "one always written", "ns/update",
@@ -216,9 +236,12 @@ int main(int argc, char** argv) {
           bytes += static_cast<double>(course.written);
           changed += static_cast<double>(course.changed);
           barriers += static_cast<double>(course.barriers - 1);
-          return time;
+          return note_processor(true, time);
         },
-        [&] { return run_job(weir::Duration(0)); });
+        [&] { return note_processor(false, run_job(weir::Duration(0))); });
+    told.compare(
+        text + "processor time", "ns/update", [&] { return summarize(processor[0]).median; },
+        [&] { return summarize(processor[1]).median; });
     const auto alone = [&] { return run_job(weir::Duration(0)); };
     told.compare(text + "a busy neighbour", "ns/update", run_beside_counting, alone);
     told.measure(text + "checkpoints", "each run",
