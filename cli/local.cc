@@ -22,6 +22,7 @@
 #include "cli/environment.h"
 #include "cli/exit_codes.h"
 #include "cli/stop_signal.h"
+#include "weir/base/clock.h"
 
 namespace weir::cli {
 namespace {
@@ -84,21 +85,6 @@ class Children {
   std::vector<pid_t> order_;
 };
 
-/// A port that is free at this moment.
-Result<std::uint16_t> free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const bool found = fd >= 0 &&
-                     ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  if (fd >= 0) ::close(fd);
-  if (!found) return Error{ErrorCode::io, "This host has no free port"};
-  return ntohs(address.sin_port);
-}
-
 /// That nobody listens there yet. Workers of this cluster would join the other one.
 Status check_free(std::uint16_t port, const char* option) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -119,6 +105,18 @@ Status check_free(std::uint16_t port, const char* option) {
       "Cannot listen on 127.0.0.1:" + std::to_string(port) + ": " + std::strerror(error) +
           (error == EADDRINUSE ? ". Does another cluster run on this host? End it, or " : ". ") +
           "choose another port with --" + option + " (0: any free one)."};
+}
+
+/// A port that is free at this moment, below those that systems give to outgoing connections: such
+/// a one could take it before the cluster listens.
+Result<std::uint16_t> free_port() {
+  constexpr std::uint64_t kFirst = 20'000, kOutgoing = 32'768;
+  for (int tries = 0; tries < 100; ++tries) {
+    const auto port = static_cast<std::uint16_t>(kFirst + entropy_seed() % (kOutgoing - kFirst));
+    if (check_free(port, "port").ok()) return port;
+  }
+  return Error{ErrorCode::io, "This host has no free port from " + std::to_string(kFirst) + " to " +
+                                  std::to_string(kOutgoing - 1)};
 }
 
 Result<std::uint16_t> port_option(const Args& args, const char* name, std::uint16_t otherwise) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "weir/base/check.h"
+#include "weir/base/clock.h"
 
 namespace weir::cluster {
 
@@ -39,11 +40,16 @@ inline std::pair<int, std::uint16_t> listen_anywhere() {
   return {fd, ntohs(address.sin_port)};
 }
 
-/// A port on which nobody listens at this moment.
+/// A port on which nobody listens at this moment, and which no outgoing connection is given.
 inline std::uint16_t free_port() {
-  const auto [fd, port] = listen_anywhere();
-  ::close(fd);
-  return port;
+  for (;;) {
+    const auto port = static_cast<std::uint16_t>(20'000 + entropy_seed() % 12'768);
+    const sockaddr_in address = loopback(port);
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    ::close(fd);
+    if (bound) return port;
+  }
 }
 
 inline bool send_all(int fd, std::string_view bytes) {

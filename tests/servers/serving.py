@@ -3,8 +3,10 @@ machine, a free port, processes that end with the test. Only the Python standard
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,9 +16,17 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_port(host=LOOPBACK):
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """One below those that the system gives to outgoing connections (ip_local_port_range), of which
+    one could take it before the server does."""
+    while True:
+        port = random.randrange(20_000, 32_768)
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+                return port
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
 
 
 def die_with_parent():
