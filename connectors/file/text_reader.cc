@@ -171,6 +171,7 @@ Result<ReadStatus> LineReader::read(Rows& rows, DeadLetterSink& dead) {
 
 /// How many bytes of the window are whole lines, at least one of them if there is one.
 std::size_t LineReader::whole_lines(std::string_view window) const {
+  if (window.empty()) return 0;
   const std::string_view near = window.substr(0, kBlockBytes);
   const void* found = memrchr(near.data(), '\n', near.size());
   std::size_t last = found == nullptr
