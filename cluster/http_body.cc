@@ -42,21 +42,19 @@ void HttpServer::Core::Connection::read_body() {
                   "a body of " + std::to_string(*length) + " bytes");
   }
   if (upload ? !begin_upload() : !take_memory(head_->content_length().value_or(limit))) return;
-  if (!beast::iequals(head[http::field::expect], "100-continue")) return read_taken_body();
+  if (!beast::iequals(head[http::field::expect], "100-continue")) return read_taken_body(limit);
   static constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
   stream_.tcp().expires_after(options().write_time);
   asio::async_write(stream_, asio::buffer(kGoOn),
-                    [self = shared_from_this()](error_code failed, std::size_t) {
+                    [self = shared_from_this(), limit](error_code failed, std::size_t) {
                       if (failed) return self->close();
-                      self->read_taken_body();
+                      self->read_taken_body(limit);
                     });
 }
 
-void HttpServer::Core::Connection::read_taken_body() {
-  const bool upload = is_upload();
-  const std::uint64_t limit = upload ? options().max_upload_bytes : options().max_body_bytes;
+void HttpServer::Core::Connection::read_taken_body(std::uint64_t limit) {
   const bool keep = head_->get().keep_alive();
-  if (upload) {
+  if (uploading_) {
     auto parser = std::make_shared<http::request_parser<http::file_body>>(std::move(*head_));
     parser->body_limit(limit);
     error_code failed;

@@ -106,8 +106,8 @@ class HttpServer::Core::Connection : public std::enable_shared_from_this<Connect
   bool is_upload() const;
   bool begin_upload();
   void read_body();
-  /// Once there is room for it, and who waits for that has been told.
-  void read_taken_body();
+  /// Once there is room for it, at most `limit` bytes, and who waits for that has been told.
+  void read_taken_body(std::uint64_t limit);
   template <class Parser>
   void read_body(std::shared_ptr<Parser> parser, std::chrono::milliseconds time,
                  std::function<void(Parser&)> taken);

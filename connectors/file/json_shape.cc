@@ -43,15 +43,9 @@ bool is_mark(char c) {
   return c == '{' || c == '}' || c == '[' || c == ']' || c == ':' || c == ',';
 }
 
-/// The string at `begin`, whose next token is at `next`, ends right before that.
-bool is_string(const char* text, std::uint32_t begin, std::uint32_t next) {
-  return text[next - 1] == '"' && next - begin > 1;
-}
-
 bool is_scalar(const char* text, std::uint32_t begin, std::uint32_t next) {
-  if (text[begin] == '"') return is_string(text, begin, next);
-  while (next > begin && is_json_space(text[next - 1])) --next;
-  return kind_of_token({text + begin, next - begin}) != ValueKind::text;
+  if (text[begin] == '"') return is_plain_string(text, begin, next);
+  return kind_of_token(token_text(text, begin, next)) != ValueKind::text;
 }
 
 }  // namespace
@@ -72,7 +66,9 @@ bool JsonShape::learn(const JsonLine& line, std::size_t tokens, const std::vecto
   for (std::size_t i = 0; i + 1 < tokens; ++i) {
     const bool key = first(i) == '"' && first(i + 1) == ':';
     if (key || is_mark(first(i))) continue;
-    if (first(i) == '"' && !is_string(line.text, line.tokens[i], line.tokens[i + 1])) return false;
+    if (first(i) == '"' && !is_plain_string(line.text, line.tokens[i], line.tokens[i + 1])) {
+      return false;
+    }
     end_text(line.tokens[i]);
     from = line.tokens[i + 1];
     scalars_.push_back({static_cast<std::uint32_t>(i), 0});

@@ -102,9 +102,7 @@ class JsonWalk {
   /// The text of the token here, to the next one; moves on.
   std::string_view take_token() {
     const std::uint32_t begin = *token_++;
-    std::uint32_t end = std::min(*token_, end_);
-    while (end > begin && is_json_space(text_[end - 1])) --end;
-    return {text_ + begin, end - begin};
+    return token_text(text_, begin, std::min(*token_, end_));
   }
 
   bool take_string(std::string_view& out) {
@@ -136,8 +134,7 @@ class JsonWalk {
   }
 
   bool skip_scalar() {
-    const std::uint32_t begin = *token_, next = std::min(token_[1], end_);
-    if (text_[begin] == '"' && !escapes_ && text_[next - 1] == '"' && next - begin > 1) [[likely]] {
+    if (!escapes_ && is_plain_string(text_, *token_, std::min(token_[1], end_))) [[likely]] {
       ++token_;
       return true;
     }
@@ -148,20 +145,15 @@ class JsonWalk {
   // What follows is most of most lines: members `"key":"text"` or `"key":number`, with nothing
   // between their tokens. All that looks different is left to the code that looks at everything.
 
-  /// The string that begins at `begin`, whose next token is at `next`, ends there and has no
-  /// escapes.
-  bool plain_string(std::uint32_t begin, std::uint32_t next) const {
-    return text_[begin] == '"' && text_[next - 1] == '"' && next - begin > 1;
-  }
   /// Whether a plain key and its colon are here.
   bool at_plain_key() const {
     return !escapes_ && token_[1] < end_ && text_[token_[1]] == ':' &&
-           plain_string(token_[0], token_[1]);
+           is_plain_string(text_, token_[0], token_[1]);
   }
   /// Passes whole members with plain texts, each with the comma behind it, while there are such.
   void skip_plain_members() {
     while (!at_end() && at_plain_key() && token_[2] < end_ && token_[3] < end_ &&
-           text_[token_[3]] == ',' && plain_string(token_[2], token_[3])) {
+           text_[token_[3]] == ',' && is_plain_string(text_, token_[2], token_[3])) {
       token_ += 4;
     }
   }
